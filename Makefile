@@ -1,0 +1,84 @@
+# make            build everything            make run      watch this host, in the foreground
+# make test       run every test              make rooms    who includes whom; each header alone
+# make MODE=asan  ... under sanitizers        make conformance, make bench: see README
+#
+# Rooms hold modules (NOUN.c, NOUN.h) and programs (main.c, NOUN_main.c); a program is its
+# main, its room's modules and the shared ones.
+
+STAGES := ingest decode correlate alertd agent
+ROOMS  := $(STAGES) yagura
+MODE   ?= release
+O      ?= build/$(MODE)
+PKGS   := libzmq msgpack libpcre2-8 libsodium expat jansson zlib
+
+CPPFLAGS += -I. -D_GNU_SOURCE $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+CFLAGS   += -std=c11 -g -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
+            -Wwrite-strings -Wformat=2 $(CFLAGS.$(MODE))
+LDFLAGS  += -Wl,--as-needed $(LDFLAGS.$(MODE))
+LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb -lsystemd -lpthread
+
+CFLAGS.release  := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
+LDFLAGS.release := -pie -Wl,-z,relro,-z,now
+CFLAGS.asan     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDFLAGS.asan    := -fsanitize=address,undefined
+CFLAGS.fuzz     := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+LDFLAGS.fuzz    := -fsanitize=fuzzer,address,undefined
+
+sources  = $(wildcard $(1)/*.c $(1)/*/*.c)
+modules  = $(patsubst %.c,$(O)/%.o,$(filter-out %main.c,$(call sources,$(1))))
+mains    = $(filter %main.c,$(call sources,$(1)))
+program  = $(O)/bin/yagura$(patsubst %,-%,$(filter-out yagura,$(if $(filter main.c,$(notdir $(1))),$(patsubst %/,%,$(dir $(1))),$(patsubst %_main.c,%,$(notdir $(1))))))
+
+SHARED   := $(call modules,common) $(call modules,schemas)
+PROGRAMS := $(foreach m,$(foreach r,$(ROOMS),$(call mains,$r)),$(call program,$m))
+TESTS    := $(patsubst %.c,$(O)/%,$(wildcard tests/*/*_test.c))
+FUZZERS  := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+
+all: $(PROGRAMS)
+
+define PROGRAM                  # $(1) room, $(2) its main
+$(call program,$(2)): $(patsubst %.c,$(O)/%.o,$(2)) $(O)/$(1).a $(O)/shared.a
+endef
+define ROOM
+$(O)/$(1).a: $(call modules,$(1))
+$(O)/tests/$(1)/%_test: $(O)/tests/$(1)/%_test.o $(O)/$(1).a $(O)/shared.a
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LDLIBS)
+$(foreach m,$(call mains,$(1)),$(eval $(call PROGRAM,$(1),$(m))))
+endef
+$(foreach r,$(ROOMS),$(eval $(call ROOM,$r)))
+
+$(O)/shared.a: $(SHARED)
+$(O)/%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(O)/bin/%:
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(O)/tests/%_test: $(O)/tests/%_test.o $(O)/shared.a
+	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+$(O)/fuzz/%: $(O)/tests/fuzz/%_fuzz.o $(ROOMS:%=$(O)/%.a) $(O)/shared.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+tests: $(PROGRAMS) $(TESTS)
+
+rooms:                          # ARCHITECTURE.md, "Who may include whom"
+	@! { grep -rHn '#include "' common  --include=*.[ch] | grep -v '"common/\|"schemas/'; \
+	     grep -rHn '#include "' schemas --include=*.[ch] | grep -v '"common/\|"schemas/'; \
+	     for r in $(ROOMS); do grep -rHn '#include "' $$r --include=*.[ch] | \
+	         grep -v "\"common/\|\"schemas/\|\"$$r/"; done; } | grep .
+	@for h in $$(git ls-files '*.h'); do \
+	    $(CC) $(CPPFLAGS) -std=c11 -Wall -Wextra -fsyntax-only -x c $$h || exit 1; done
+	@echo "rooms: every include stays in its room, every header compiles alone"
+
+clean:
+	rm -rf build
+
+.PHONY: all tests rooms clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
