@@ -1,0 +1,250 @@
+#include "common/stage/hop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/wire/mp.h"
+#include "common/wire/record.h"
+
+static enum err set_options(void *socket, int type)
+{
+    const struct { int option, value, only; } rows[] = {
+        { ZMQ_LINGER, 0, 0 },             { ZMQ_SNDHWM, HOP_HWM, 0 },
+        { ZMQ_RCVHWM, HOP_HWM, 0 },       { ZMQ_RECONNECT_IVL, 50, 0 },
+        { ZMQ_RECONNECT_IVL_MAX, 500, 0 }, { ZMQ_IMMEDIATE, 1, ZMQ_DEALER },
+        { ZMQ_ROUTER_MANDATORY, 1, ZMQ_ROUTER },
+    };
+    int64_t most = (int64_t)MP_FRAME_MAX + 1024;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if ((rows[i].only == 0 || rows[i].only == type)
+            && zmq_setsockopt(socket, rows[i].option, &rows[i].value, sizeof(int)) != 0)
+            return ERR_SYS;
+    return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0 ? ERR_OK : ERR_SYS;
+}
+
+static enum err check_endpoint(const char *endpoint)
+{
+    const size_t path_max = sizeof ((struct sockaddr_un *)NULL)->sun_path - 1;
+
+    if (strncmp(endpoint, "ipc://", 6) == 0)
+        return strlen(endpoint + 6) <= path_max ? ERR_OK : ERR_RANGE;
+    return strncmp(endpoint, "inproc://", 9) == 0 ? ERR_OK : ERR_RANGE;
+}
+
+static enum err open_hop(void **ret, void *zmq, int type, const char *endpoint,
+                         int (*attach)(void *, const char *))
+{
+    enum err e = check_endpoint(endpoint);
+    if (e != ERR_OK)
+        return e;
+    void *socket = zmq_socket(zmq, type);
+    if (socket == NULL)
+        return ERR_SYS;
+    e = set_options(socket, type);
+    if (e == ERR_OK && attach(socket, endpoint) != 0)
+        e = ERR_SYS;
+    if (e != ERR_OK) {
+        int saved = errno;
+        hop_close(socket);
+        errno = saved;
+        return e;
+    }
+    *ret = socket;
+    return ERR_OK;
+}
+
+enum err hop_bind(void **ret, void *zmq, int type, const char *endpoint)
+{
+    return open_hop(ret, zmq, type, endpoint, zmq_bind);
+}
+
+enum err hop_connect(void **ret, void *zmq, int type, const char *endpoint)
+{
+    return open_hop(ret, zmq, type, endpoint, zmq_connect);
+}
+
+void hop_close(void *socket)
+{
+    if (socket != NULL)
+        (void)zmq_close(socket);        /* fails only on what is no socket */
+}
+
+static void drop_rest(void *socket, zmq_msg_t *m)
+{
+    while (zmq_msg_more(m)) {
+        zmq_msg_close(m);
+        zmq_msg_init(m);
+        if (zmq_msg_recv(m, socket, ZMQ_DONTWAIT) < 0)
+            break;
+    }
+    zmq_msg_close(m);
+}
+
+enum err hop_recv(void *socket, struct peer *from, zmq_msg_t *ret)
+{
+    zmq_msg_init(ret);
+    if (zmq_msg_recv(ret, socket, ZMQ_DONTWAIT) < 0) {
+        zmq_msg_close(ret);
+        return errno == EAGAIN ? ERR_AGAIN : ERR_SYS;
+    }
+    if (from != NULL) {
+        if (zmq_msg_size(ret) > HOP_PEER_MAX || !zmq_msg_more(ret)) {
+            drop_rest(socket, ret);
+            return ERR_BADMSG;
+        }
+        from->n = (uint8_t)zmq_msg_size(ret);
+        memcpy(from->id, zmq_msg_data(ret), from->n);
+        zmq_msg_close(ret);
+        zmq_msg_init(ret);
+        if (zmq_msg_recv(ret, socket, ZMQ_DONTWAIT) < 0) {
+            zmq_msg_close(ret);
+            return ERR_BADMSG;
+        }
+    }
+    if (zmq_msg_more(ret)) {
+        drop_rest(socket, ret);
+        return ERR_BADMSG;
+    }
+    return ERR_OK;
+}
+
+static enum err why_unsent(void)
+{
+    switch (errno) {
+    case EAGAIN:       return ERR_AGAIN;
+    case EHOSTUNREACH: return ERR_ABSENT;
+    default:           return ERR_SYS;
+    }
+}
+
+static enum err send_peer(void *socket, const struct peer *to)
+{
+    if (to == NULL)
+        return ERR_OK;
+    if (zmq_send(socket, to->id, to->n, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0)
+        return ERR_OK;
+    return why_unsent();
+}
+
+static enum err send_msg(void *socket, const struct peer *to, zmq_msg_t *m)
+{
+    enum err e = send_peer(socket, to);
+
+    if (e == ERR_OK && zmq_msg_send(m, socket, ZMQ_DONTWAIT) < 0)
+        e = why_unsent();
+    if (e != ERR_OK)
+        zmq_msg_close(m);
+    return e;
+}
+
+enum err hop_send(void *socket, const struct peer *to, struct slice frame)
+{
+    zmq_msg_t m;
+
+    if (zmq_msg_init_size(&m, frame.n) != 0)
+        return ERR_NOMEM;
+    if (frame.n > 0)
+        memcpy(zmq_msg_data(&m), frame.p, frame.n);
+    return send_msg(socket, to, &m);
+}
+
+static void free_data(void *data, void *hint)
+{
+    (void)hint;
+    free(data);
+}
+
+enum err hop_give(void *socket, const struct peer *to, msgpack_sbuffer *buffer)
+{
+    zmq_msg_t m;
+    size_t n = buffer->size;
+    char *data = msgpack_sbuffer_release(buffer);
+
+    if (data == NULL)
+        return hop_send(socket, to, (struct slice){ NULL, 0 });
+    if (zmq_msg_init_data(&m, data, n, free_data, NULL) != 0) {
+        free(data);
+        return ERR_NOMEM;
+    }
+    return send_msg(socket, to, &m);
+}
+
+enum err hop_send_record(void *socket, const struct peer *to, const struct schema *s,
+                         const void *rec)
+{
+    msgpack_sbuffer b;
+
+    msgpack_sbuffer_init(&b);
+    enum err e = record_pack(s, rec, &b);
+    if (e == ERR_OK)
+        e = hop_give(socket, to, &b);
+    msgpack_sbuffer_destroy(&b);
+    return e;
+}
+
+static enum err read_whole(int fd, char *to, size_t n, bool *at_start)
+{
+    for (size_t got = 0; got < n; ) {
+        ssize_t k = read(fd, to + got, n - got);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k < 0)
+            return ERR_SYS;
+        if (k == 0)
+            return got == 0 && at_start != NULL ? ERR_ABSENT : ERR_BADMSG;
+        got += (size_t)k;
+    }
+    return ERR_OK;
+}
+
+enum err pipe_read(int fd, struct pipe_frame *frame)
+{
+    uint8_t head[4];
+    bool start = true;
+
+    enum err e = read_whole(fd, (char *)head, sizeof head, &start);
+    if (e != ERR_OK)
+        return e;
+    size_t n = head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16 | (size_t)head[3] << 24;
+    if (n > MP_FRAME_MAX)
+        return ERR_BADMSG;
+    if (n > frame->room || frame->p == NULL) {
+        char *p = realloc(frame->p, n + 1);
+        if (p == NULL)
+            return ERR_NOMEM;
+        frame->p = p;
+        frame->room = n + 1;
+    }
+    frame->n = n;
+    return read_whole(fd, frame->p, n, NULL);
+}
+
+static enum err write_whole(int fd, const char *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t k = write(fd, p, n);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k < 0)
+            return ERR_SYS;
+        p += k;
+        n -= (size_t)k;
+    }
+    return ERR_OK;
+}
+
+enum err pipe_write(int fd, struct slice frame)
+{
+    const char head[4] = {
+        (char)(frame.n & 255), (char)(frame.n >> 8 & 255), (char)(frame.n >> 16 & 255),
+        (char)(frame.n >> 24 & 255),
+    };
+
+    if (frame.n > MP_FRAME_MAX)
+        return ERR_RANGE;
+    enum err e = write_whole(fd, head, sizeof head);
+    return e == ERR_OK ? write_whole(fd, frame.p, frame.n) : e;
+}
