@@ -42,7 +42,7 @@ static struct slice slice_of_val(MDB_val v)
 
 static int open_tables(struct store *s, const char *const *tables, size_t n)
 {
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
 
     if (rc != 0)
@@ -209,7 +209,7 @@ enum err store_clear(struct store *s, size_t table)
 
 enum err store_get(struct store *s, size_t table, struct slice key, struct slice *ret)
 {
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     MDB_val k = val(key), v;
 
     if (key.n == 0 || key.n > STORE_KEY_MAX)
@@ -225,7 +225,7 @@ enum err store_get(struct store *s, size_t table, struct slice key, struct slice
 static enum err at_end(struct store *s, size_t table, MDB_cursor_op op, struct slice *key,
                        struct slice *value)
 {
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     MDB_cursor *c;
     MDB_val k, v;
 
@@ -255,7 +255,7 @@ enum err store_last(struct store *s, size_t table, struct slice *key, struct sli
 
 enum err store_each(struct store *s, size_t table, struct slice from, store_visitor *visit, void *arg)
 {
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     MDB_cursor *c;
     MDB_val k = val(from), v;
 
@@ -273,7 +273,7 @@ enum err store_each(struct store *s, size_t table, struct slice from, store_visi
 
 uint64_t store_entries(struct store *s, size_t table)
 {
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     MDB_stat stat;
 
     if (for_reading(s, &txn) != ERR_OK || mdb_stat(txn, s->dbi[table], &stat) != 0)
