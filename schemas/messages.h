@@ -29,6 +29,13 @@ enum message {
     MESSAGE_STATUS_REPLY = 31,
 };
 
+/* A batch goes out when it has BATCH_EVENTS records or BATCH_BYTES bytes or is BATCH_MS old; one with
+ * more than BATCH_EVENTS_MAX records is refused. */
+#define BATCH_EVENTS     128
+#define BATCH_BYTES      ((size_t)32 << 10)
+#define BATCH_MS         5
+#define BATCH_EVENTS_MAX 1024
+
 enum raw_kind { RAW_LOG, RAW_SYSLOG, RAW_SYSCHECK, RAW_ROOTCHECK, RAW_AGENT };
 
 enum nack_reason {

@@ -65,26 +65,22 @@ enum err decoded_pack_fields(const struct decoded *d, msgpack_sbuffer *out)
 }
 
 enum err decoded_pack(const struct decoded *d, uint64_t index, struct slice decisions,
-                      msgpack_sbuffer *out)
+                      msgpack_sbuffer *scratch, msgpack_sbuffer *out)
 {
-    msgpack_sbuffer fields;
-    struct event e = {
+    msgpack_sbuffer_clear(scratch);
+    enum err err = decoded_pack_fields(d, scratch);
+    if (err != ERR_OK)
+        return err;
+
+    const struct event e = {
         .index = index, .kind = d->kind, .sent = d->sent, .location = d->location,
         .full_log = d->full_log, .log_n = d->log.n,
         .log_at = d->log.n > 0 ? (uint64_t)(d->log.p - d->full_log.p) : d->full_log.n,
         .hostname = d->hostname, .program_name = d->program_name, .decoder = d->decoder,
         .decoder_leaf = d->decoder_leaf, .category = d->category, .fts = d->fts,
-        .flags = d->flags, .decisions = decisions,
+        .flags = d->flags, .fields = { scratch->data, scratch->size }, .decisions = decisions,
     };
-
-    msgpack_sbuffer_init(&fields);
-    enum err err = decoded_pack_fields(d, &fields);
-    if (err == ERR_OK) {
-        e.fields = (struct slice){ fields.data, fields.size };
-        err = record_pack(&event_schema, &e, out);
-    }
-    msgpack_sbuffer_destroy(&fields);
-    return err;
+    return record_pack(&event_schema, &e, out);
 }
 
 enum err decoded_unpack_fields(struct decoded *d, struct slice rest)

@@ -46,9 +46,10 @@ bool decoded_set_dynamic(struct decoded *d, struct slice name, struct slice valu
 /* The dynamic field of this name (case-insensitive), NULL when there is none. */
 const struct slice *decoded_dynamic(const struct decoded *d, struct slice name);
 
-/* Pack the event record (schemas/event.def) of d; decisions is a packed msgpack value or empty. */
+/* Append the event record (schemas/event.def) of d to out; decisions is a packed msgpack value or
+ * empty.  scratch is work memory of the caller's, emptied first. */
 MUST_USE enum err decoded_pack(const struct decoded *d, uint64_t index, struct slice decisions,
-                               msgpack_sbuffer *out);
+                               msgpack_sbuffer *scratch, msgpack_sbuffer *out);
 /* Fill *d from an event record and the range that brought it.  ERR_BADMSG: log_at and log_n
  * outside full_log, or fields that do not read.  *decisions borrows from the record. */
 MUST_USE enum err decoded_unpack(struct decoded *d, const struct range *range,

@@ -17,7 +17,8 @@
 
 #include "common/slice.h"
 
-#define MP_FRAME_MAX ((size_t)1 << 20)  /* bytes of one message, on any port */
+#define MP_EDGE_MAX  ((size_t)1 << 20)  /* bytes of one message from outside */
+#define MP_FRAME_MAX ((size_t)8 << 20)  /* bytes of one message between stages, which adds fields */
 #define MP_TEXT_MAX  ((size_t)64 << 10) /* bytes of one text in it */
 #define MP_DEPTH_MAX 8                  /* arrays and maps inside one another */
 

@@ -1,0 +1,35 @@
+/*
+ * held - the ranges a decoder has made and no correlator has acknowledged yet
+ *
+ * Each is kept, packed, until its acknowledgement: a correlator that starts anew gets
+ * them again.  There are never more than HELD_MAX, because ingest leases no more.
+ */
+#ifndef DECODE_HELD_H
+#define DECODE_HELD_H
+
+#include <stdint.h>
+#include <stdbool.h>
+
+#include "common/err.h"
+#include "common/slice.h"
+
+#define HELD_MAX 64             /* leases one decoder asks for at a time */
+
+struct range_held {
+    uint64_t ingest, offset;
+    char *p; size_t n;                  /* the packed range message */
+    bool used, sent;
+    uint8_t source;                     /* which ingest endpoint leased it */
+};
+
+struct held { struct range_held at[HELD_MAX]; size_t n; };
+
+/* Take p over (from malloc).  ERR_FULL: HELD_MAX are held; ERR_EXISTS: this one is; p is then freed. */
+MUST_USE enum err held_add(struct held *h, struct range_held range);
+/* The range of this lease, NULL when it is not held. */
+struct range_held *held_find(struct held *h, uint64_t ingest, uint64_t offset);
+void held_drop(struct held *h, struct range_held *r);
+void held_unsend(struct held *h);       /* all must be sent again */
+void held_clear(struct held *h);
+
+#endif
