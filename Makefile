@@ -1,6 +1,7 @@
 # make            build everything            make run      watch this host, in the foreground
 # make test       run every test              make rooms    who includes whom; each header alone
-# make MODE=asan  ... under sanitizers        make conformance, make bench: see README
+# make conformance  verdicts beside OSSEC's   make bench    how fast, on this machine
+# make MODE=asan  ... under sanitizers        make fuzz     the fuzz targets, with clang
 #
 # Rooms hold modules (NOUN.c, NOUN.h) and programs (main.c, NOUN_main.c); a program is its
 # main, its room's modules and the shared ones.
@@ -66,6 +67,33 @@ $(O)/%.o: %.c
 
 tests: $(PROGRAMS) $(TESTS)
 
+# What is missing is installed before pkg-config is asked, hence the makes within make.
+run:
+	@deploy/deps.sh build
+	@$(MAKE) -s -j2 all
+	@exec $(O)/bin/yagura run
+
+test:
+	@deploy/deps.sh test
+	@$(MAKE) -s -j2 tests
+	@$(MAKE) -s fuzz
+	@/usr/bin/python3 tests/run.py $(O) build/fuzz
+
+test-only:                      # without the fuzz targets: tests again in another mode
+	@$(MAKE) -s -j2 tests
+	@/usr/bin/python3 tests/run.py $(O)
+
+fuzz:
+	@$(MAKE) -s -j2 MODE=fuzz CC=clang O=build/fuzz fuzzers
+
+fuzzers: $(FUZZERS:%=$(O)/fuzz/%)
+
+conformance: all
+	@/usr/bin/python3 tests/conformance.py $(O)/bin $(V)
+
+bench: all
+	@for b in tests/bench/*.sh; do [ ! -e $$b ] || YAGURA_BIN=$(O)/bin $$b || exit 1; done
+
 rooms:                          # ARCHITECTURE.md, "Who may include whom"
 	@! { grep -rHn '#include "' common  --include=*.[ch] | grep -v '"common/\|"schemas/'; \
 	     grep -rHn '#include "' schemas --include=*.[ch] | grep -v '"common/\|"schemas/'; \
@@ -78,7 +106,7 @@ rooms:                          # ARCHITECTURE.md, "Who may include whom"
 clean:
 	rm -rf build
 
-.PHONY: all tests rooms clean
+.PHONY: all run test test-only tests fuzz fuzzers conformance bench rooms clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

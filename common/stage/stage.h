@@ -19,8 +19,7 @@
 #include "common/err.h"
 #include "common/stage/loop.h"
 #include "common/stage/status.h"
-
-#define YAGURA_VERSION "0.1.0"
+#include "common/version.h"
 
 struct flag { const char *name; bool has_value; const char *doc; };
 
