@@ -10,7 +10,7 @@
 #include "common/text/xml_tame.h"
 #include "common/text/xml_tree.h"
 
-#define ARENA_BASE   ((size_t)16 << 20)         /* room for variables */
+#define ARENA_BASE   ((size_t)64 << 20)         /* room for variables */
 #define ARENA_FACTOR 64                         /* <a/> is 4 bytes there, about 112 here */
 
 /* A tree under construction: the state behind expat's handlers. */

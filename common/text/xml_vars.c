@@ -5,6 +5,7 @@
 
 #define NAME_MAX_BYTES 255
 #define SHORT_CONTENT  2        /* contents up to this length are left alone */
+#define GROWTH_MAX     ((size_t)32 << 20)       /* bytes of all texts with variables in a file */
 
 struct var { struct slice name, value; };
 
@@ -12,6 +13,7 @@ struct vars {
     struct xml *x;
     struct report *report;
     enum err failed;
+    size_t grown;               /* bytes of all texts built */
     size_t n;
     struct var var[XML_VARS_MAX];
     size_t n_text;              /* the text being built */
@@ -105,8 +107,9 @@ static struct slice expand(struct vars *v, struct slice s, uint32_t line)
     part = (struct slice){ v->text, v->n_text };
     if (slice_eq(part, s))
         return s;
-    part = arena_copy(v->x->arena, part);
-    if (part.p != NULL)
+    v->grown += part.n;
+    part = v->grown > GROWTH_MAX ? SLICE("") : arena_copy(v->x->arena, part);
+    if (part.n > 0 || v->n_text == 0)
         return part;
     report_error(v->report, v->x->file, line, "the variables of this file take too much memory");
     v->failed = ERR_LIMIT;
