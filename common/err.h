@@ -25,6 +25,12 @@ enum err {
 
 #define MUST_USE __attribute__((warn_unused_result))
 
+/* Ignoring an error is a decision; say beside it why. */
+static inline void err_ignore(enum err e)
+{
+    (void)e;
+}
+
 /* The sentence of e; never NULL. */
 const char *err_str(enum err e);
 

@@ -185,7 +185,8 @@ enum err hop_send_record(void *socket, const struct peer *to, const struct schem
     return e;
 }
 
-static enum err read_whole(int fd, char *to, size_t n, bool *at_start)
+/* if_none: what an end before the first byte means */
+static enum err read_whole(int fd, char *to, size_t n, enum err if_none)
 {
     for (size_t got = 0; got < n; ) {
         ssize_t k = read(fd, to + got, n - got);
@@ -194,7 +195,7 @@ static enum err read_whole(int fd, char *to, size_t n, bool *at_start)
         if (k < 0)
             return ERR_SYS;
         if (k == 0)
-            return got == 0 && at_start != NULL ? ERR_ABSENT : ERR_BADMSG;
+            return got == 0 ? if_none : ERR_BADMSG;
         got += (size_t)k;
     }
     return ERR_OK;
@@ -203,9 +204,8 @@ static enum err read_whole(int fd, char *to, size_t n, bool *at_start)
 enum err pipe_read(int fd, struct pipe_frame *frame)
 {
     uint8_t head[4];
-    bool start = true;
 
-    enum err e = read_whole(fd, (char *)head, sizeof head, &start);
+    enum err e = read_whole(fd, (char *)head, sizeof head, ERR_ABSENT);
     if (e != ERR_OK)
         return e;
     size_t n = head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16 | (size_t)head[3] << 24;
@@ -219,7 +219,7 @@ enum err pipe_read(int fd, struct pipe_frame *frame)
         frame->room = n + 1;
     }
     frame->n = n;
-    return read_whole(fd, frame->p, n, NULL);
+    return read_whole(fd, frame->p, n, ERR_BADMSG);
 }
 
 static enum err write_whole(int fd, const char *p, size_t n)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "common/conf/config.h"
+#include "common/conf/paths.h"
 #include "common/err.h"
 #include "common/stage/loop.h"
 #include "common/stage/status.h"
@@ -26,7 +27,6 @@ struct flag { const char *name; bool has_value; const char *doc; };
 /* What a running stage is given.  All of it outlives the stage. */
 struct run {
     const struct config *config;
-    const char *config_path;            /* NULL: defaults */
     const struct paths *paths;
     const char *name;                   /* of this process: the stage's, or --name */
     struct loop *loop;

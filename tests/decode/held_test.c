@@ -1,0 +1,63 @@
+#include "tests/test.h"
+
+#include "decode/held.h"
+
+static struct range_held range(uint64_t ingest, uint64_t offset)
+{
+    return (struct range_held){ .ingest = ingest, .offset = offset, .p = strdup("x"), .n = 1 };
+}
+
+static void a_range_is_held_once_and_until_dropped(void **state)
+{
+    (void)state;
+    struct held *h = calloc(1, sizeof *h);
+
+    assert_int_equal(held_add(h, range(1, 7)), ERR_OK);
+    assert_int_equal(held_add(h, range(1, 7)), ERR_EXISTS);
+    assert_int_equal(held_add(h, range(2, 7)), ERR_OK);         /* another journal's */
+    assert_int_equal(h->n, 2);
+    assert_null(held_find(h, 1, 8));
+    held_drop(h, held_find(h, 1, 7));
+    assert_null(held_find(h, 1, 7));
+    assert_non_null(held_find(h, 2, 7));
+    held_clear(h);
+    assert_int_equal(h->n, 0);
+    free(h);
+}
+
+static void no_more_than_the_ceiling_is_held(void **state)
+{
+    (void)state;
+    struct held *h = calloc(1, sizeof *h);
+
+    for (uint64_t i = 0; i < HELD_MAX; i++)
+        assert_int_equal(held_add(h, range(1, i)), ERR_OK);
+    assert_int_equal(held_add(h, range(1, HELD_MAX)), ERR_FULL);
+    held_drop(h, held_find(h, 1, 3));
+    assert_int_equal(held_add(h, range(1, HELD_MAX)), ERR_OK);
+    held_clear(h);
+    free(h);
+}
+
+static void a_new_correlator_gets_everything_again(void **state)
+{
+    (void)state;
+    struct held *h = calloc(1, sizeof *h);
+
+    assert_int_equal(held_add(h, range(1, 1)), ERR_OK);
+    held_find(h, 1, 1)->sent = true;
+    held_unsend(h);
+    assert_false(held_find(h, 1, 1)->sent);
+    held_clear(h);
+    free(h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_range_is_held_once_and_until_dropped),
+        cmocka_unit_test(no_more_than_the_ceiling_is_held),
+        cmocka_unit_test(a_new_correlator_gets_everything_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

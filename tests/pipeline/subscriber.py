@@ -1,0 +1,100 @@
+#!/usr/bin/python3
+"""A subscriber that nobody here wrote: python3-zmq and python3-msgpack read the PUB socket."""
+import json
+
+import msgpack
+import zmq
+
+from tower import SLOW, main, wait_for
+from delivery_tower import expect, probe_tower, write
+
+
+def subscribe(t, topic=b""):
+    s = t.zmq.socket(zmq.SUB)
+    s.linger = 0
+    s.connect("ipc://" + t.path("run/yagura/pub"))
+    s.setsockopt(zmq.SUBSCRIBE, topic)
+    return s
+
+
+def receive(s, want, seconds=20):
+    """Frames of messages until want(message) is true; beats are passed over by the caller."""
+    got = []
+    while True:
+        if not s.poll(seconds * 1000 * SLOW):
+            raise AssertionError("nothing came after %d messages" % len(got))
+        got.append(s.recv_multipart())
+        if want(got):
+            return got
+
+
+def published(t, n_lines, **more):
+    t.enrol()
+    t.start_all()
+    s = subscribe(t)
+    receive(s, lambda got: got[-1][0] == b"beat")       # subscribed: a beat has come
+    write(t, 0, n_lines)
+    got = receive(s, lambda got: sum(m[0] != b"beat" for m in got) >= n_lines * more.get("per_line", 1))
+    s.close()
+    return [m for m in got if m[0] != b"beat"]
+
+
+def alerts_come_as_maps_with_a_header():
+    t = probe_tower()
+    try:
+        got = published(t, 20)
+        headers = [msgpack.unpackb(m[1]) for m in got]
+        bodies = [msgpack.unpackb(m[2]) for m in got]
+        assert all(m[0] == b"alert/05/100001" for m in got), got[0]
+        epoch, first = headers[0][0], headers[0][1]
+        assert [h[:2] for h in headers] == [[epoch, first + i] for i in range(20)], headers
+        assert [h[2] for h in headers] == [headers[0][2] + i for i in range(20)], headers
+        assert [h[3] for h in headers] == [b["id"] for b in bodies]
+        assert len({h[3] for h in headers}) == 20
+        assert bodies[7]["rule"] == 100001 and bodies[7]["fields"]["id"] == "7", bodies[7]
+        assert bodies[7]["full_log"].endswith("number 7")
+    finally:
+        t.close()
+
+
+def json_on_request():
+    t = probe_tower(extra="<alertd><format>json</format></alertd>")
+    try:
+        got = published(t, 3)
+        assert [json.loads(m[2])["full_log"][-1] for m in got] == ["0", "1", "2"]
+    finally:
+        t.close()
+
+
+def ossecs_own_two_frames_on_request():
+    t = probe_tower(extra="<alertd><ossec_frames>yes</ossec_frames></alertd>")
+    try:
+        got = [m for m in published(t, 3, per_line=2) if m[0] == b"ossec.alerts"]
+        assert len(got) == 3 and all(len(m) == 2 for m in got), got
+        assert [json.loads(m[1])["rule"]["sidid"] for m in got] == [100001] * 3
+    finally:
+        t.close()
+
+
+def a_late_subscriber_gets_the_rest_by_replay():
+    t = probe_tower()
+    try:
+        t.enrol()
+        t.start_all()
+        write(t, 0, 50)
+        expect(t, 50)
+        r = t.tool("alerts", "replay", "--from", "1", "--count", "50", "--json")
+        logs = [json.loads(l)["full_log"] for l in r.stdout.splitlines()]
+        assert [int(l.rsplit(" ", 1)[1]) for l in logs] == list(range(50)), logs[:3]
+        r = t.tool("alerts", "replay", "--from", "11", "--count", "5", "--json")
+        assert len(r.stdout.splitlines()) == 5
+        t.stop("alertd")
+        t.start("alertd")               # the journal is on disk
+        r = t.tool("alerts", "replay", "--from", "1", "--count", "50", "--json")
+        assert len(r.stdout.splitlines()) == 50
+    finally:
+        t.close()
+
+
+main(alerts_come_as_maps_with_a_header, json_on_request, ossecs_own_two_frames_on_request,
+     a_late_subscriber_gets_the_rest_by_replay)
