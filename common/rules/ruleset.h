@@ -22,7 +22,8 @@ enum context {
     SAME_ID = 1, SAME_SRCIP = 2, SAME_SRCPORT = 4, SAME_DSTPORT = 8, SAME_USER = 16,
     SAME_LOCATION = 32, DIFFERENT_URL = 64, DIFFERENT_SRCGEOIP = 128,
     CHECK_DIFF = 256, IF_FTS = 512, IGNORE_LATER = 1024, CHECK_IGNORED = 2048,
-    DIFFERENT_SRCIP = 4096,
+    DIFFERENT_SRCIP = 4096, DIFFERENT_ID = 8192, DIFFERENT_USER = 16384,
+    DIFFERENT_LOCATION = 32768,         /* not_same_id, not_same_user, not_same_agent */
 };
 
 struct rule_info { const char *kind; struct slice text; };      /* kind: "text", "link", "cve", "osvdb" */
@@ -32,6 +33,7 @@ struct rule {
     uint32_t sid, level, frequency, timeframe, ignore_seconds;
     uint32_t context;                   /* enum context bits */
     bool noalert, log, mail;            /* log, mail: alert levels and <options> applied */
+    bool no_response;                   /* option no_ar */
     struct slice description, group, cve, info;
     const struct rule_info *infos; uint32_t n_infos;
     uint32_t if_matched_sid;            /* 0: none */
@@ -65,11 +67,13 @@ void work_free(struct work *w);
 
 /* Fill everything behind "of the record" in *d: header, decoder, fields.  In: received, agent*,
  * stream, seq, kind, sent, location, full_log.  fallback_host stands in when the header names none.
- * An agent's record must come with its location already in the form "(name) addr->path". */
+ * An agent's record must come with its location already in the form "(name) addr->path".
+ * Slices of *d point into its own full_log, into rs, or into w until w decodes again. */
 void ruleset_decode(const struct ruleset *rs, struct work *w, struct decoded *d,
                     struct slice fallback_host);
 
-/* Ask the line's conditions; see decision.h.  d->flags gains EVENT_UNWALKED on overflow. */
+/* Ask the line's conditions; see decision.h.  ret->overflow: the tree was too much for this event,
+ * ret->n is 0, and the caller marks it EVENT_UNWALKED. */
 void ruleset_walk(const struct ruleset *rs, struct work *w, const struct decoded *d,
                   struct decisions *ret);
 
