@@ -56,7 +56,8 @@ void paths_free(struct paths *p)
 
 enum err paths_control(const struct paths *p, const char *name, char **ret)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@-";
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ" "abcdefghijklmnopqrstuvwxyz"
+                                  "0123456789._@-";
     char *endpoint = NULL;
 
     if (name[0] == '\0' || name[0] == '.' || name[strspn(name, letters)] != '\0')
