@@ -58,6 +58,8 @@ $(O)/bin/%:
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(O)/tests/%_test: $(O)/tests/%_test.o $(O)/shared.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+$(O)/tests/bench/%_bench: $(O)/tests/bench/%_bench.o $(O)/shared.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(O)/fuzz/%: $(O)/tests/fuzz/%_fuzz.o $(ROOMS:%=$(O)/%.a) $(O)/shared.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -27,7 +27,12 @@ static inline bool slice_eq(struct slice a, struct slice b)
 
 static inline bool slice_eq_nocase(struct slice a, struct slice b)     /* ASCII only */
 {
-    return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
+    for (size_t i = 0; a.n == b.n && i < a.n; i++) {
+        unsigned char x = (unsigned char)a.p[i], y = (unsigned char)b.p[i], low = x | 0x20;
+        if (x != y && ((x ^ y) != 0x20 || low < 'a' || low > 'z'))
+            return false;
+    }
+    return a.n == b.n;
 }
 
 static inline bool slice_starts(struct slice s, struct slice with)

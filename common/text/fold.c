@@ -6,7 +6,7 @@ unsigned fold_rarity(char c)
 {
     unsigned char low = fold(c);
 
-    if (memchr("etaoinsr ", low, 9) != NULL)
+    if (c != '\0' && strchr("etaoinsr :;.,=-()[]", low) != NULL)
         return 1;
     return (low >= 'a' && low <= 'z') || (low >= '0' && low <= '9') ? 2 : 3;
 }

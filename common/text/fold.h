@@ -22,7 +22,7 @@ static inline bool fold_same(const char *p, struct slice low)
     return true;
 }
 
-/* How unlikely a byte is in a log line, 1 (an `e`, a space) to 3. */
+/* How unlikely a byte is in a log line, 1 (an `e`, a space, a colon) to 3. */
 unsigned fold_rarity(char c);
 
 /* Where low (in lower case, not empty) first occurs in text; text.n when it does not.

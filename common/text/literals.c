@@ -102,7 +102,7 @@ static void end_run(struct reader *r, struct set *best, struct slice *run)
     struct slice s = run->n > LITERAL_MAX ? best_window(*run) : *run;
 
     *run = (struct slice){ r->store + r->used, 0 };
-    if (s.n < LITERAL_MIN)
+    if (s.n < LITERAL_MIN || score_of(s) < LITERAL_WORTH)
         return;
     r->pool[r->n_pool] = s;
     contest(r, best, (struct set){ r->n_pool, 1, score_of(s) });

@@ -14,12 +14,13 @@
 #include "common/err.h"
 #include "common/slice.h"
 
+#define LITERAL_MIN   2     /* bytes */
+#define LITERAL_MAX   16    /* bytes; of a longer text the part that says most is taken */
+#define LITERAL_WORTH 4     /* sum of fold_rarity(): ": " would be seen in most lines */
+
 /* At least one of the *n literals put into out[] (room for max) is, ASCII case apart, part of
  * every subject that pcre2 (a text that compiles) matches.  *n is 0 when none can be
- * named.  They are in lower case, have 2 to LITERAL_MAX bytes, and lie in store
- * (room for pcre2.n bytes). */
-#define LITERAL_MIN 2
-#define LITERAL_MAX 24
+ * named.  They are in lower case and lie in store (room for pcre2.n bytes). */
 MUST_USE enum err literals_find(struct slice pcre2, char *store, struct slice *out, size_t max,
                                 size_t *n);
 

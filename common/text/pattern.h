@@ -66,7 +66,8 @@ bool pattern_jit(const struct pattern *p);      /* runs as machine code, or need
 /* Text that must occur: at least one of the literals (lower case; compare without
  * regard to ASCII case) is in any subject that p matches.  Returns how many were
  * put into out[]; 0 when none can be named, or more than max would be needed: then
- * p must always be tried.  The slices live as long as p.  Each has 2 bytes or more. */
+ * p must always be tried.  The slices live as long as p.  Text that most lines have
+ * (": ") is not named. */
 size_t pattern_literals(const struct pattern *p, struct slice *out, size_t max);
 
 MUST_USE enum err matcher_new(struct matcher **ret);    /* the caller owns *ret */

@@ -8,6 +8,7 @@
 
 #define BYTES     256
 #define NONE      UINT32_MAX
+#define LANES     4
 #define TABLE_MAX ((size_t)1 << 27)         /* entries: 256 or 512 MiB */
 
 /* Rows of the table are a power of two apart, so that a state's number becomes its row by
@@ -18,6 +19,7 @@ struct scan {
     uint32_t first_seen;            /* states from here on have something to say */
     uint16_t *next16;               /* one of these two */
     uint32_t *next32;
+    uint32_t *depth;                /* of a state: how many bytes it has read */
     uint32_t *first;                /* of seen state k: ids[first[k]] up to ids[first[k + 1]] */
     uint32_t *ids;
     uint32_t *shorter;              /* of seen state k: the next state that ends here, or NONE */
@@ -33,6 +35,7 @@ struct builder {
     uint32_t *next;                 /* [state * n_classes + class] */
     uint32_t *fail;                 /* the longest shorter text that ends alike */
     uint32_t *shorter;              /* the same, of those that are literals; or NONE */
+    uint32_t *depth;                /* bytes from the root */
     uint32_t *order;                /* states breadth first */
     uint32_t *number;               /* of a state: its name in the finished table */
     uint32_t *n_ids;                /* of a state: how many literals it is */
@@ -83,12 +86,13 @@ static enum err make_room(struct builder *b, size_t states)
     b->next = calloc(states * b->n_classes, sizeof b->next[0]);     /* touched only where used */
     b->fail = calloc(states, sizeof b->fail[0]);
     b->shorter = calloc(states, sizeof b->shorter[0]);
+    b->depth = calloc(states, sizeof b->depth[0]);
     b->order = calloc(states, sizeof b->order[0]);
     b->number = calloc(states, sizeof b->number[0]);
     b->n_ids = calloc(states, sizeof b->n_ids[0]);
     b->end = calloc(b->n_literals + 1, sizeof b->end[0]);
-    return b->next == NULL || b->fail == NULL || b->shorter == NULL || b->order == NULL
-        || b->number == NULL || b->n_ids == NULL || b->end == NULL ? ERR_NOMEM : ERR_OK;
+    return b->next == NULL || b->fail == NULL || b->shorter == NULL || b->depth == NULL
+        || b->order == NULL || b->number == NULL || b->n_ids == NULL || b->end == NULL ? ERR_NOMEM : ERR_OK;
 }
 
 static void builder_end(struct builder *b)
@@ -96,6 +100,7 @@ static void builder_end(struct builder *b)
     free(b->next);
     free(b->fail);
     free(b->shorter);
+    free(b->depth);
     free(b->order);
     free(b->number);
     free(b->n_ids);
@@ -139,6 +144,7 @@ static void link_failures(struct builder *b)
             uint32_t f = s == 0 ? 0 : other[c];
             b->fail[child] = f;
             b->shorter[child] = b->n_ids[f] > 0 ? f : b->shorter[f];
+            b->depth[child] = b->depth[s] + 1;
             b->order[known++] = child;
         }
     }
@@ -161,11 +167,11 @@ static void number_states(struct builder *b)
     }
 }
 
-static enum err take_table(struct scan *s, const struct builder *b)
+static enum err room_for_table(struct scan *s, const struct builder *b)
 {
     bool small = b->n_states <= (size_t)UINT16_MAX + 1;
 
-    for (s->shift = 0; ((size_t)1 << s->shift) < b->n_classes;)
+    while (((size_t)1 << s->shift) < b->n_classes)
         s->shift++;
     size_t entries = b->n_states << s->shift;
     if (entries > TABLE_MAX)
@@ -174,18 +180,30 @@ static enum err take_table(struct scan *s, const struct builder *b)
         s->next16 = calloc(entries, sizeof s->next16[0]);
     else
         s->next32 = calloc(entries, sizeof s->next32[0]);
-    if (s->next16 == NULL && s->next32 == NULL)
-        return ERR_NOMEM;
-    s->memory += entries * (small ? sizeof s->next16[0] : sizeof s->next32[0]);
-    for (size_t i = 0; i < b->n_states; i++)
-        for (size_t c = 0; c < b->n_classes; c++) {
-            size_t at = ((size_t)b->number[i] << s->shift) + c;
-            uint32_t to = b->number[b->next[i * b->n_classes + c]];
-            if (small)
-                s->next16[at] = (uint16_t)to;
+    s->depth = calloc(b->n_states, sizeof s->depth[0]);
+    s->memory += entries * (small ? sizeof s->next16[0] : sizeof s->next32[0])
+               + b->n_states * sizeof s->depth[0];
+    bool ok = (s->next16 != NULL || s->next32 != NULL) && s->depth != NULL;
+    return ok ? ERR_OK : ERR_NOMEM;
+}
+
+static enum err take_table(struct scan *s, const struct builder *b)
+{
+    enum err e = room_for_table(s, b);
+
+    if (e != ERR_OK)
+        return e;
+    for (size_t i = 0; i < b->n_states; i++) {
+        const uint32_t *row = b->next + i * b->n_classes;
+        size_t at = (size_t)b->number[i] << s->shift;
+
+        s->depth[b->number[i]] = b->depth[i];
+        for (size_t c = 0; c < b->n_classes; c++)
+            if (s->next16 != NULL)
+                s->next16[at + c] = (uint16_t)b->number[row[c]];
             else
-                s->next32[at] = to;
-        }
+                s->next32[at + c] = b->number[row[c]];
+    }
     return ERR_OK;
 }
 
@@ -255,6 +273,7 @@ void scan_free(struct scan *s)
         return;
     free(s->next16);
     free(s->next32);
+    free(s->depth);
     free(s->first);
     free(s->ids);
     free(s->shorter);
@@ -271,24 +290,54 @@ static void report(const struct scan *s, size_t state, uint64_t *bits)
     }
 }
 
+static inline size_t step(const struct scan *s, bool small, size_t state, unsigned char byte)
+{
+    size_t at = (state << s->shift) + s->class_of[byte];
+    return small ? s->next16[at] : s->next32[at];
+}
+
+/* On from state at p[i] as long as the text behind the state began before p[from]: what begins
+ * later is the next lane's.  To the end when from is the end. */
+static inline void finish(const struct scan *s, bool small, struct slice text, size_t state,
+                          size_t i, size_t from, uint64_t *bits)
+{
+    for (; i < text.n && (from == text.n || s->depth[state] > i - from); i++) {
+        state = step(s, small, state, (unsigned char)text.p[i]);
+        if (state >= s->first_seen)
+            report(s, state, bits);
+    }
+}
+
+/* A step waits for the memory of the one before, so a line is cut into lanes that wait
+ * side by side.  Always inlined: `small` is known to the loop. */
+__attribute__((always_inline))
+static inline void run(const struct scan *s, bool small, struct slice text, uint64_t *bits)
+{
+    const size_t part = text.n / LANES, first_seen = s->first_seen;
+    const unsigned char *p = (const unsigned char *)text.p;
+    size_t state[LANES] = { 0 };
+
+    for (size_t i = 0; i < part; i++) {
+        bool seen = false;
+        for (size_t k = 0; k < LANES; k++) {
+            state[k] = step(s, small, state[k], p[k * part + i]);
+            seen |= state[k] >= first_seen;
+        }
+        for (size_t k = 0; seen && k < LANES; k++)
+            if (state[k] >= first_seen)
+                report(s, state[k], bits);
+    }
+    for (size_t k = 1; k < LANES; k++)
+        finish(s, small, text, state[k - 1], k * part, k * part, bits);
+    finish(s, small, text, state[LANES - 1], LANES * part, text.n, bits);
+}
+
 void scan_run(const struct scan *s, struct slice subject, uint64_t *bits)
 {
-    const unsigned char *p = (const unsigned char *)subject.p;
-    const unsigned char *end = subject.n > 0 ? p + subject.n : p;
-    size_t state = 0, first_seen = s->first_seen;
-
     if (s->next16 != NULL)
-        for (; p < end; p++) {
-            state = s->next16[(state << s->shift) + s->class_of[*p]];
-            if (state >= first_seen)
-                report(s, state, bits);
-        }
+        run(s, true, subject, bits);
     else
-        for (; p < end; p++) {
-            state = s->next32[(state << s->shift) + s->class_of[*p]];
-            if (state >= first_seen)
-                report(s, state, bits);
-        }
+        run(s, false, subject, bits);
 }
 
 size_t scan_words(const struct scan *s)

@@ -4,11 +4,15 @@
  * The reason the engine's cost does not grow with the ruleset: a regular expression
  * runs only when a literal it needs was seen.  Case of ASCII letters is ignored.
  *
+ * Literals that several patterns share are best passed once: each that is seen has its
+ * price, all the others are free.
+ *
  * The automaton is a dense table over byte classes.  Classes are numbered by how
  * often their bytes appear in the literals and states breadth first, so that the
  * part a line walks through stays in the nearest cache; states that report something
- * come last, so the loop asks one question a byte.  Immutable after birth, shared
- * by threads.
+ * come last, so the loop asks one question a byte.  A line is cut in four that are walked
+ * side by side, for a step mostly waits for memory.  Immutable after birth, shared by
+ * threads.
  */
 #ifndef COMMON_TEXT_SCAN_H
 #define COMMON_TEXT_SCAN_H
