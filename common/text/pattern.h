@@ -74,7 +74,8 @@ MUST_USE enum err matcher_new(struct matcher **ret);    /* the caller owns *ret 
 void matcher_free(struct matcher *m);                   /* NULL is fine */
 
 /* Search subject.  *ret (may be NULL) is filled on MATCH_YES only; its slices point
- * into subject.  Nothing is allocated; work is bounded by the MATCHER_ limits. */
+ * into subject.  Work is bounded by the MATCHER_ limits, and nothing is allocated where
+ * pattern_jit() holds. */
 enum match pattern_match(const struct pattern *p, struct matcher *m, struct slice subject,
                          struct captures *ret);
 

@@ -83,7 +83,7 @@ static enum err measure(const struct builder *b, size_t *states)
 
 static enum err make_room(struct builder *b, size_t states)
 {
-    b->next = calloc(states * b->n_classes, sizeof b->next[0]);     /* touched only where used */
+    b->next = calloc(states * b->n_classes, sizeof b->next[0]);  /* touched only where used */
     b->fail = calloc(states, sizeof b->fail[0]);
     b->shorter = calloc(states, sizeof b->shorter[0]);
     b->depth = calloc(states, sizeof b->depth[0]);

@@ -139,7 +139,8 @@ static enum err from_regex(struct maker *m, const char **reason)
             continue;
         }
         if (++i == m->in.n || !regex_escape(m, m->in.p[i])) {
-            *reason = "a backslash may only stand before one of d D w W s S t p . ( ) [ ] { } \\ $ | <";
+            *reason = "a backslash may only stand before one of "
+                      "d D w W s S t p . ( ) [ ] { } \\ $ | <";
             return ERR_SYNTAX;
         }
     }

@@ -29,7 +29,8 @@ struct bench {
 
 static const struct { struct slice tag; enum pattern_kind kind; } tags[] = {
     { SLICE_INIT("match"), PATTERN_MATCH },          { SLICE_INIT("regex"), PATTERN_REGEX },
-    { SLICE_INIT("prematch"), PATTERN_REGEX },       { SLICE_INIT("prematch_pcre2"), PATTERN_PCRE2 },
+    { SLICE_INIT("prematch"), PATTERN_REGEX },
+    { SLICE_INIT("prematch_pcre2"), PATTERN_PCRE2 },
     { SLICE_INIT("match_pcre2"), PATTERN_PCRE2 },    { SLICE_INIT("pcre2"), PATTERN_PCRE2 },
     { SLICE_INIT("url_pcre2"), PATTERN_PCRE2 },      { SLICE_INIT("url"), PATTERN_MATCH },
 };

@@ -72,7 +72,8 @@ static void check_captures(const struct captures *c, struct slice subject)
 }
 
 /* PCRE2 without JIT on the translated text. */
-static void check_engine(const struct pattern *p, struct slice subject, enum match found, size_t end)
+static void check_engine(const struct pattern *p, struct slice subject, enum match found,
+                         size_t end)
 {
     struct slice text = pattern_pcre2(p);
     int error = 0;
