@@ -110,9 +110,11 @@ int main(int argc, char **argv)
     struct lines lines = { 0 };
     struct config *config = NULL;
     struct report *report = NULL;
+    struct paths *paths = NULL;
 
     if (argc != 3 || !read_lines(argv[2], &lines) || report_new(&report) != ERR_OK
-        || config_load(&config, argv[1], NULL, report) != ERR_OK
+        || paths_new(&paths, NULL) != ERR_OK
+        || config_load(&config, argv[1], paths, report) != ERR_OK
         || ruleset_load(&b.rs, config, report) != ERR_OK || work_new(&b.work, b.rs) != ERR_OK) {
         if (report != NULL)
             report_print(report, stderr);
@@ -129,5 +131,6 @@ int main(int argc, char **argv)
     ruleset_free(b.rs);
     config_free(config);
     report_free(report);
+    paths_free(paths);
     return 0;
 }

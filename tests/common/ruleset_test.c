@@ -8,6 +8,7 @@
 #define DATA "../shared/data/"
 
 struct stock {
+    struct paths *paths;
     struct config *config;
     struct report *report;
     struct ruleset *rs;
@@ -223,8 +224,8 @@ static int set_up(void **state)
     *state = s;
     if (s == NULL || !have_data())
         return s == NULL;
-    if (report_new(&s->report) != ERR_OK
-        || config_load(&s->config, DATA "ossec-4.3/ossec.conf", NULL, s->report) != ERR_OK
+    if (report_new(&s->report) != ERR_OK || paths_new(&s->paths, NULL) != ERR_OK
+        || config_load(&s->config, DATA "ossec-4.3/ossec.conf", s->paths, s->report) != ERR_OK
         || ruleset_load(&s->rs, s->config, s->report) != ERR_OK
         || work_new(&s->work, s->rs) != ERR_OK || work_new(&s->naive, s->rs) != ERR_OK) {
         report_print(s->report, stdout);
@@ -243,6 +244,7 @@ static int tear_down(void **state)
     ruleset_free(s->rs);
     config_free(s->config);
     report_free(s->report);
+    paths_free(s->paths);
     free(s);
     return 0;
 }
