@@ -30,11 +30,13 @@ enum message {
 };
 
 /* A batch goes out when it has BATCH_EVENTS records or BATCH_BYTES bytes or is BATCH_MS old; one with
- * more than BATCH_EVENTS_MAX records is refused. */
+ * more than BATCH_EVENTS_MAX records or BATCH_BYTES_MAX bytes is refused: what decode makes of it
+ * has to fit a frame too. */
 #define BATCH_EVENTS     128
 #define BATCH_BYTES      ((size_t)32 << 10)
 #define BATCH_MS         5
 #define BATCH_EVENTS_MAX 1024
+#define BATCH_BYTES_MAX  ((size_t)256 << 10)
 
 enum raw_kind { RAW_LOG, RAW_SYSLOG, RAW_SYSCHECK, RAW_ROOTCHECK, RAW_AGENT };
 

@@ -1,0 +1,105 @@
+#include "ingest/identity.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HEX (2 * IDENTITY_KEY)
+
+static enum err read_file(int fd, struct identity *ret)
+{
+    char hex[HEX + 1];                  /* and the newline */
+    struct stat st;
+    size_t n = 0;
+
+    if (fstat(fd, &st) != 0)
+        return ERR_SYS;
+    if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0)
+        return ERR_DENIED;
+    ssize_t got = read(fd, hex, sizeof hex);
+    bool ok = got == (ssize_t)sizeof hex && hex[HEX] == '\n'
+           && sodium_hex2bin(ret->secret, IDENTITY_KEY, hex, HEX, NULL, &n, NULL) == 0
+           && n == IDENTITY_KEY;
+    sodium_memzero(hex, sizeof hex);
+    if (got < 0)
+        return ERR_SYS;
+    if (!ok)
+        return ERR_BADMSG;
+    crypto_scalarmult_base(ret->public, ret->secret);
+    return ERR_OK;
+}
+
+static enum err read_path(const char *path, struct identity *ret)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+    if (fd < 0)
+        return errno == ENOENT ? ERR_ABSENT : errno == ELOOP ? ERR_DENIED : ERR_SYS;
+    enum err e = read_file(fd, ret);
+    (void)close(fd);
+    return e;
+}
+
+static enum err write_fresh(int fd)
+{
+    uint8_t public[IDENTITY_KEY], secret[IDENTITY_KEY];
+    char hex[HEX + 1];
+
+    crypto_box_keypair(public, secret);
+    sodium_bin2hex(hex, sizeof hex, secret, sizeof secret);
+    hex[HEX] = '\n';
+    bool ok = write(fd, hex, sizeof hex) == (ssize_t)sizeof hex && fsync(fd) == 0;
+    sodium_memzero(secret, sizeof secret);
+    sodium_memzero(hex, sizeof hex);
+    return ok ? ERR_OK : ERR_SYS;
+}
+
+/* Written whole under another name, then linked: nobody ever sees half a key, and of two makers
+ * the second finds the first one's. */
+static enum err make(const char *path)
+{
+    char *draft = NULL;
+
+    if (asprintf(&draft, "%s.XXXXXX", path) < 0)
+        return ERR_NOMEM;
+    int fd = mkostemp(draft, O_CLOEXEC);        /* 0600 */
+    enum err e = fd < 0 ? ERR_SYS : write_fresh(fd);
+    if (e == ERR_OK && link(draft, path) != 0 && errno != EEXIST)
+        e = ERR_SYS;
+    if (fd >= 0) {
+        int saved = errno;
+        (void)close(fd);
+        (void)unlink(draft);
+        errno = saved;
+    }
+    free(draft);
+    return e;
+}
+
+enum err identity_load(const char *path, struct identity *ret)
+{
+    struct identity id;
+
+    if (sodium_init() < 0)
+        return ERR_SYS;
+    enum err e = read_path(path, &id);
+    if (e == ERR_ABSENT) {
+        e = make(path);
+        if (e == ERR_OK)
+            e = read_path(path, &id);
+    }
+    if (e == ERR_OK)
+        *ret = id;
+    identity_wipe(&id);
+    return e;
+}
+
+void identity_wipe(struct identity *id)
+{
+    sodium_memzero(id, sizeof *id);
+}
