@@ -33,6 +33,7 @@ program  = $(O)/bin/yagura$(patsubst %,-%,$(filter-out yagura,$(if $(filter main
 SHARED   := $(call modules,common) $(call modules,schemas)
 PROGRAMS := $(foreach m,$(foreach r,$(ROOMS),$(call mains,$r)),$(call program,$m))
 TESTS    := $(patsubst %.c,$(O)/%,$(wildcard tests/*/*_test.c))
+BENCHES  := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*_bench.c))
 FUZZERS  := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
 
 all: $(PROGRAMS)
@@ -93,7 +94,7 @@ fuzzers: $(FUZZERS:%=$(O)/fuzz/%)
 conformance: all
 	@/usr/bin/python3 tests/conformance.py $(O)/bin $(V)
 
-bench: all
+bench: all $(BENCHES)
 	@for b in tests/bench/*.sh; do [ ! -e $$b ] || YAGURA_BIN=$(O)/bin $$b || exit 1; done
 
 rooms:                          # ARCHITECTURE.md, "Who may include whom"

@@ -72,7 +72,8 @@ static const char *joined(struct search *s, const char *place, const char *name)
     if (name[0] == '/')
         n = asprintf(&path, "%s", name);
     else
-        n = asprintf(&path, "%s%s%s%s", here ? "" : s->c->dir, here || root ? "" : "/", place, name);
+        n = asprintf(&path, "%s%s%s%s", here ? "" : s->c->dir, here || root ? "" : "/", place,
+                     name);
     const char *kept = n < 0 ? NULL : arena_text(s->arena, (struct slice){ path, (size_t)n });
     if (n >= 0)
         free(path);
@@ -109,6 +110,10 @@ static bool is_listed(const struct search *s, const char *path)
 
 static void add(struct search *s, const char *path, const char *written)
 {
+    if (path == NULL || written == NULL) {
+        fail(s, ERR_NOMEM);
+        return;
+    }
     if (s->n == s->room) {
         const size_t room = s->room > 0 ? 2 * s->room : 64;
         struct config_file *more = arena_alloc(s->arena, room * sizeof *more);
@@ -171,9 +176,8 @@ static void add_entries(struct search *s, const char *dir, const struct pattern 
     for (int i = 0; i < n; i++) {
         const char *name = list[i]->d_name;
         char *path = chosen(name, p, m) ? paths_join(dir, name) : NULL;
-        const char *kept = path != NULL && !is_listed(s, path) ? arena_text(s->arena, slice_of(path)) : NULL;
-        if (kept != NULL)
-            add(s, kept, arena_text(s->arena, slice_of(name)));
+        if (path != NULL && !is_listed(s, path))
+            add(s, arena_text(s->arena, slice_of(path)), arena_text(s->arena, slice_of(name)));
         free(path);
         free(list[i]);
     }
@@ -266,9 +270,6 @@ static enum err search(struct config_files **ret, const struct config *c, struct
     files = arena_alloc(s.arena, sizeof *files);
     if (files == NULL)
         fail(&s, ERR_NOMEM);
-    for (size_t i = 0; i < s.n && s.failed == ERR_OK; i++)
-        if (s.file[i].written == NULL)
-            fail(&s, ERR_NOMEM);
     if (s.failed != ERR_OK) {
         arena_free(s.arena);
         return s.failed;

@@ -43,6 +43,8 @@ void work_watch(struct work *w, walk_watcher *watcher, void *arg)
 
 void work_scan(struct work *w, const struct decoded *d)
 {
+    if (w->naive)
+        return;                         /* nothing is part of what was never scanned */
     memset(w->seen, 0, w->n_words * sizeof *w->seen);
     scan_run(w->rs->scan, d->full_log, w->seen);
     w->scanned = d->full_log;

@@ -91,8 +91,9 @@ static enum err make_room(struct builder *b, size_t states)
     b->number = calloc(states, sizeof b->number[0]);
     b->n_ids = calloc(states, sizeof b->n_ids[0]);
     b->end = calloc(b->n_literals + 1, sizeof b->end[0]);
-    return b->next == NULL || b->fail == NULL || b->shorter == NULL || b->depth == NULL
-        || b->order == NULL || b->number == NULL || b->n_ids == NULL || b->end == NULL ? ERR_NOMEM : ERR_OK;
+    bool ok = b->next != NULL && b->fail != NULL && b->shorter != NULL && b->depth != NULL
+           && b->order != NULL && b->number != NULL && b->n_ids != NULL && b->end != NULL;
+    return ok ? ERR_OK : ERR_NOMEM;
 }
 
 static void builder_end(struct builder *b)

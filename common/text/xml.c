@@ -208,7 +208,8 @@ static void tell_mismatch(struct builder *b)
         report_error(b->report, b->x->file, n->line, "<%.*s> is never closed", SLICE_FMT(n->name));
     else
         report_error(b->report, b->x->file, line_now(b),
-                     "the closing tag does not match <%.*s> of line %u", SLICE_FMT(n->name), n->line);
+                     "the closing tag does not match <%.*s> of line %u", SLICE_FMT(n->name),
+                     n->line);
 }
 
 static enum err tell(struct builder *b)
@@ -313,7 +314,8 @@ static enum err read_all(char **ret, size_t *ret_n, int fd)
         errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
         return ERR_SYS;
     }
-    const size_t room = (size_t)st.st_size < XML_FILE_MAX ? (size_t)st.st_size + 1 : XML_FILE_MAX + 1;
+    const size_t size = (size_t)st.st_size;
+    const size_t room = (size < XML_FILE_MAX ? size : XML_FILE_MAX) + 1;
     char *p = malloc(room);
     if (p == NULL)
         return ERR_NOMEM;

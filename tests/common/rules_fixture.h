@@ -9,7 +9,13 @@
 
 #include "common/rules/ruleset.h"
 
-struct fixture { char dir[32]; struct config *config; struct report *report; struct ruleset *rs; };
+struct fixture {
+    char dir[32];
+    struct paths *paths;
+    struct config *config;
+    struct report *report;
+    struct ruleset *rs;
+};
 
 static inline void fixture_path(const struct fixture *f, const char *name, char *ret, size_t room)
 {
@@ -33,7 +39,7 @@ static inline void fixture_begin(struct fixture *f)
     char rules[64];
 
     *f = (struct fixture){ .dir = "/tmp/rules_test.XXXXXX" };
-    if (mkdtemp(f->dir) == NULL)
+    if (mkdtemp(f->dir) == NULL || paths_new(&f->paths, f->dir) != ERR_OK)
         abort();
     fixture_path(f, "rules", rules, sizeof rules);
     if (mkdir(rules, 0700) != 0)
@@ -61,7 +67,7 @@ static inline enum err fixture_load(struct fixture *f, struct slice decoders, st
     fixture_path(f, "ossec.conf", conf, sizeof conf);
     if (report_new(&f->report) != ERR_OK)
         abort();
-    enum err err = config_load(&f->config, conf, NULL, f->report);
+    enum err err = config_load(&f->config, conf, f->paths, f->report);
     return err != ERR_OK ? err : ruleset_load(&f->rs, f->config, f->report);
 }
 
@@ -79,6 +85,7 @@ static inline void fixture_end(struct fixture *f)
     ruleset_free(f->rs);
     config_free(f->config);
     report_free(f->report);
+    paths_free(f->paths);
 }
 
 #endif

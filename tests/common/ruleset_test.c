@@ -2,16 +2,17 @@
  * every line, rule and level where history has no part in it.  Skipped without the data. */
 #include <jansson.h>
 
-#include "common/rules/ruleset.h"
+#include "common/rules/tree.h"
 #include "tests/test.h"
 
 #define DATA "../shared/data/"
 
 struct stock {
+    struct paths *paths;
     struct config *config;
     struct report *report;
     struct ruleset *rs;
-    struct work *work;
+    struct work *work, *naive;          /* naive tries every pattern; both must agree */
     struct decoded d;
     struct decisions list;
 };
@@ -31,9 +32,19 @@ static bool have_data(void)
 
 static void run(struct stock *s, struct slice line)
 {
-    s->d = (struct decoded){ .location = SLICE("stdin"), .full_log = line };
+    static struct decoded plain;
+    static struct decisions list;
+
+    plain = (struct decoded){ .location = SLICE("stdin"), .full_log = line };
+    s->d = plain;
     ruleset_decode(s->rs, s->work, &s->d, SLICE("manager"));
     ruleset_walk(s->rs, s->work, &s->d, &s->list);
+
+    ruleset_decode(s->rs, s->naive, &plain, SLICE("manager"));
+    ruleset_walk(s->rs, s->naive, &plain, &list);
+    assert_true(slice_eq(s->d.decoder_leaf, plain.decoder_leaf));
+    assert_int_equal(s->list.n, list.n);
+    assert_memory_equal(s->list.at, list.at, list.n * sizeof list.at[0]);
 }
 
 static bool same_text(json_t *want, struct slice got)
@@ -213,13 +224,14 @@ static int set_up(void **state)
     *state = s;
     if (s == NULL || !have_data())
         return s == NULL;
-    if (report_new(&s->report) != ERR_OK
-        || config_load(&s->config, DATA "ossec-4.3/ossec.conf", NULL, s->report) != ERR_OK
+    if (report_new(&s->report) != ERR_OK || paths_new(&s->paths, NULL) != ERR_OK
+        || config_load(&s->config, DATA "ossec-4.3/ossec.conf", s->paths, s->report) != ERR_OK
         || ruleset_load(&s->rs, s->config, s->report) != ERR_OK
-        || work_new(&s->work, s->rs) != ERR_OK) {
+        || work_new(&s->work, s->rs) != ERR_OK || work_new(&s->naive, s->rs) != ERR_OK) {
         report_print(s->report, stdout);
         return 1;
     }
+    s->naive->naive = true;
     return 0;
 }
 
@@ -228,9 +240,11 @@ static int tear_down(void **state)
     struct stock *s = *state;
 
     work_free(s->work);
+    work_free(s->naive);
     ruleset_free(s->rs);
     config_free(s->config);
     report_free(s->report);
+    paths_free(s->paths);
     free(s);
     return 0;
 }

@@ -1,0 +1,353 @@
+#include "yagura/judge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/wire/mp.h"
+#include "yagura/sibling.h"
+
+enum { DECODE, CORRELATE, N_CHILDREN };
+enum { ARGS_MAX = 12, READ_BYTES = 64 << 10, FRAME_HEAD = 4 };
+
+struct child { pid_t pid; int said; bool ended; int status; };     /* said: what it logged, -1 none */
+
+struct buffer { char *p; size_t at, n, room; };                     /* at..n is still to be used */
+
+struct judge {
+    judge_verdict *on_verdict;
+    void *arg;
+    struct child child[N_CHILDREN];
+    int to, from;                       /* our ends of the pipes; -1 when closed */
+    struct buffer out, in;
+    msgpack_sbuffer body, frame;        /* reused for every line */
+    uint64_t asked, judged;
+    bool ending;
+};
+
+/* Room for n bytes behind what b holds. */
+static enum err buffer_reserve(struct buffer *b, size_t n)
+{
+    if (b->at > 0) {
+        memmove(b->p, b->p + b->at, b->n - b->at);
+        b->n -= b->at;
+        b->at = 0;
+    }
+    if (b->room - b->n >= n)
+        return ERR_OK;
+    char *p = realloc(b->p, 2 * (b->n + n));
+    if (p == NULL)
+        return ERR_NOMEM;
+    b->p = p;
+    b->room = 2 * (b->n + n);
+    return ERR_OK;
+}
+
+static enum err buffer_add(struct buffer *b, const void *p, size_t n)
+{
+    enum err e = b->room - b->n >= n ? ERR_OK : buffer_reserve(b, n);
+    if (e == ERR_OK) {
+        memcpy(b->p + b->n, p, n);
+        b->n += n;
+    }
+    return e;
+}
+
+static void fill_args(const char **argv, const char *path, const struct judge_options *o,
+                      bool is_correlate)
+{
+    size_t n = 0;
+
+    argv[n++] = path;
+    argv[n++] = "-t";
+    if (o->config != NULL) {
+        argv[n++] = "-c";
+        argv[n++] = o->config;
+    }
+    if (o->prefix != NULL) {
+        argv[n++] = "-p";
+        argv[n++] = o->prefix;
+    }
+    if (o->debug)
+        argv[n++] = "-d";
+    if (is_correlate && o->fresh)
+        argv[n++] = "--fresh";
+    if (is_correlate && o->trace)
+        argv[n++] = "--trace";
+    argv[n] = NULL;
+}
+
+/* Only calls that are safe between fork and exec. */
+static void become(const char *path, const char **argv, int in, int out, int said)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0
+        || (said >= 0 && dup2(said, STDERR_FILENO) < 0))
+        _exit(127);
+    execv(path, (char *const *)argv);
+    _exit(127);
+}
+
+static enum err spawn(struct child *c, const char *name, const struct judge_options *o,
+                      int in, int out)
+{
+    const char *argv[ARGS_MAX];
+    char *path;
+
+    enum err e = sibling_path(&path, name);
+    if (e != ERR_OK)
+        return e;
+    fill_args(argv, path, o, strcmp(name, "correlate") == 0);
+    c->said = o->debug ? -1 : memfd_create(name, MFD_CLOEXEC);
+    c->pid = fork();
+    if (c->pid == 0)
+        become(path, argv, in, out, c->said);
+    free(path);
+    return c->pid < 0 ? ERR_SYS : ERR_OK;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+static enum err start(struct judge *j, const struct judge_options *o)
+{
+    int asked[2] = { -1, -1 }, ranges[2] = { -1, -1 }, verdicts[2] = { -1, -1 };
+    enum err e = ERR_SYS;
+
+    if (pipe2(asked, O_CLOEXEC) == 0 && pipe2(ranges, O_CLOEXEC) == 0
+        && pipe2(verdicts, O_CLOEXEC) == 0)
+        e = spawn(&j->child[DECODE], "decode", o, asked[0], ranges[1]);
+    if (e == ERR_OK)
+        e = spawn(&j->child[CORRELATE], "correlate", o, ranges[0], verdicts[1]);
+    close_fd(&asked[0]);
+    close_fd(&ranges[0]);
+    close_fd(&ranges[1]);
+    close_fd(&verdicts[1]);
+    j->to = asked[1];
+    j->from = verdicts[0];
+    if (e == ERR_OK && fcntl(j->to, F_SETFL, O_NONBLOCK) != 0)
+        e = ERR_SYS;
+    return e;
+}
+
+enum err judge_new(struct judge **ret, const struct judge_options *o,
+                   judge_verdict *on_verdict, void *arg)
+{
+    struct judge *j = calloc(1, sizeof *j);
+    if (j == NULL)
+        return ERR_NOMEM;
+
+    *j = (struct judge){ .on_verdict = on_verdict, .arg = arg, .to = -1, .from = -1,
+                         .child = { { .said = -1 }, { .said = -1 } } };
+    msgpack_sbuffer_init(&j->body);
+    msgpack_sbuffer_init(&j->frame);
+    signal(SIGPIPE, SIG_IGN);
+    enum err e = start(j, o);
+    if (e != ERR_OK) {
+        judge_free(j);
+        return e;
+    }
+    *ret = j;
+    return ERR_OK;
+}
+
+static void reap(struct child *c)
+{
+    if (c->pid <= 0 || c->ended)
+        return;
+    while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR)
+        continue;
+    c->ended = true;
+}
+
+void judge_free(struct judge *j)
+{
+    if (j == NULL)
+        return;
+    close_fd(&j->to);
+    close_fd(&j->from);
+    for (size_t i = 0; i < N_CHILDREN; i++) {
+        if (j->child[i].pid > 0 && !j->child[i].ended)
+            (void)kill(j->child[i].pid, SIGKILL);
+        reap(&j->child[i]);
+        close_fd(&j->child[i].said);
+    }
+    msgpack_sbuffer_destroy(&j->body);
+    msgpack_sbuffer_destroy(&j->frame);
+    free(j->out.p);
+    free(j->in.p);
+    free(j);
+}
+
+static enum err queue(struct judge *j, struct slice frame)
+{
+    const char head[FRAME_HEAD] = {
+        (char)(frame.n & 255), (char)(frame.n >> 8 & 255), (char)(frame.n >> 16 & 255),
+        (char)(frame.n >> 24 & 255),
+    };
+
+    enum err e = buffer_add(&j->out, head, sizeof head);
+    return e == ERR_OK ? buffer_add(&j->out, frame.p, frame.n) : e;
+}
+
+enum err judge_ask(struct judge *j, struct slice line, uint64_t now_us)
+{
+    struct raw raw = {
+        .kind = RAW_SYSLOG, .location = SLICE("stdin"), .time = now_us,
+        .log = { line.p, line.n < MP_TEXT_MAX ? line.n : MP_TEXT_MAX },
+    };
+    struct lease lease = {
+        .ingest = 1, .offset = j->asked + 1, .floor = j->asked + 1, .received = now_us,
+        .stream = 1, .first = j->asked + 1, .count = 1,
+    };
+
+    msgpack_sbuffer_clear(&j->body);
+    msgpack_sbuffer_clear(&j->frame);
+    enum err e = record_pack(&raw_schema, &raw, &j->body);
+    lease.body = (struct slice){ j->body.data, j->body.size };
+    if (e == ERR_OK)
+        e = record_pack(&lease_schema, &lease, &j->frame);
+    if (e == ERR_OK)
+        e = queue(j, (struct slice){ j->frame.data, j->frame.size });
+    if (e == ERR_OK)
+        j->asked++;
+    return e;
+}
+
+bool judge_full(const struct judge *j)
+{
+    return j->out.n - j->out.at >= JUDGE_BACKLOG_MAX;
+}
+
+void judge_end(struct judge *j)
+{
+    j->ending = true;
+}
+
+static void write_some(struct judge *j)
+{
+    struct buffer *b = &j->out;
+
+    while (b->at < b->n) {
+        ssize_t k = write(j->to, b->p + b->at, b->n - b->at);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k < 0 && errno == EAGAIN)
+            return;
+        if (k < 0) {                    /* decode has gone; the end of the verdicts will say so */
+            close_fd(&j->to);
+            return;
+        }
+        b->at += (size_t)k;
+    }
+    b->at = b->n = 0;
+}
+
+static enum err give(struct judge *j, struct slice frame)
+{
+    struct verdict v;
+    struct event e;
+    struct alert a = { .rule = 0 };
+
+    enum err err = record_unpack(&verdict_schema, &v, frame);
+    if (err == ERR_OK)
+        err = record_unpack(&event_schema, &e, v.event);
+    if (err == ERR_OK && v.alert.n > 0)
+        err = record_unpack(&alert_schema, &a, v.alert);
+    if (err == ERR_OK) {
+        j->judged++;
+        j->on_verdict(j->arg, &v, &e, &a);
+    }
+    return err;
+}
+
+static enum err take_frames(struct judge *j)
+{
+    struct buffer *b = &j->in;
+
+    while (b->n - b->at >= FRAME_HEAD) {
+        const unsigned char *h = (const unsigned char *)b->p + b->at;
+        size_t n = h[0] | (size_t)h[1] << 8 | (size_t)h[2] << 16 | (size_t)h[3] << 24;
+        if (n > MP_FRAME_MAX)
+            return ERR_BADMSG;
+        if (b->n - b->at - FRAME_HEAD < n)
+            return ERR_OK;
+        enum err e = give(j, (struct slice){ b->p + b->at + FRAME_HEAD, n });
+        if (e != ERR_OK)
+            return e;
+        b->at += FRAME_HEAD + n;
+    }
+    return ERR_OK;
+}
+
+static enum err read_some(struct judge *j)
+{
+    enum err e = buffer_reserve(&j->in, READ_BYTES);
+    if (e != ERR_OK)
+        return e;
+    ssize_t k = read(j->from, j->in.p + j->in.n, READ_BYTES);
+    if (k < 0 && errno == EINTR)
+        return ERR_OK;
+    if (k < 0)
+        return ERR_SYS;
+    if (k == 0)
+        return j->in.at == j->in.n ? ERR_ABSENT : ERR_BADMSG;
+    j->in.n += (size_t)k;
+    return take_frames(j);
+}
+
+enum err judge_turn(struct judge *j, int other_fd, bool *other)
+{
+    if (j->to >= 0)
+        write_some(j);
+    if (j->ending && j->out.at == j->out.n)
+        close_fd(&j->to);
+
+    struct pollfd fds[] = {
+        { .fd = j->from, .events = POLLIN },
+        { .fd = j->out.at < j->out.n ? j->to : -1, .events = POLLOUT },
+        { .fd = other_fd, .events = POLLIN },
+    };
+    if (poll(fds, sizeof fds / sizeof fds[0], -1) < 0)
+        return errno == EINTR ? ERR_OK : ERR_SYS;
+    *other = fds[2].revents != 0;
+    return fds[0].revents != 0 ? read_some(j) : ERR_OK;
+}
+
+static void tell(const struct child *c)
+{
+    char text[4096];
+    ssize_t n;
+
+    for (off_t at = 0; c->said >= 0 && (n = pread(c->said, text, sizeof text, at)) > 0; at += n)
+        (void)fwrite(text, 1, (size_t)n, stderr);
+}
+
+bool judge_ended_well(struct judge *j)
+{
+    bool well = j->judged == j->asked;
+    const struct child *first = NULL;
+
+    close_fd(&j->to);
+    for (size_t i = 0; i < N_CHILDREN; i++) {
+        reap(&j->child[i]);
+        well = well && j->child[i].status == 0;
+        if (j->child[i].status != 0 && first == NULL)
+            first = &j->child[i];       /* both read the same files: one tells enough */
+    }
+    if (first != NULL)
+        tell(first);
+    return well;
+}
+
