@@ -165,6 +165,22 @@ SCHEMA(alerts, MESSAGE_ALERTS,
        "the answer to fetch, at once or when there is something to say");
 #undef RECORD
 
+#define RECORD replay
+static const struct field replay_fields[] = {
+#include "schemas/replay.def"
+};
+SCHEMA(replay, MESSAGE_REPLAY,
+       "a subscriber asks for alerts it has missed");
+#undef RECORD
+
+#define RECORD replay_reply
+static const struct field replay_reply_fields[] = {
+#include "schemas/replay_reply.def"
+};
+SCHEMA(replay_reply, MESSAGE_REPLAY_REPLY,
+       "the first frame of the answer; three frames follow for each alert, as on PUB");
+#undef RECORD
+
 #define RECORD status
 static const struct field status_fields[] = {
 #include "schemas/status.def"
@@ -201,6 +217,8 @@ const struct schema *const all_schemas[] = {
     &pong_schema,
     &fetch_schema,
     &alerts_schema,
+    &replay_schema,
+    &replay_reply_schema,
     &status_schema,
     &status_reply_schema,
     NULL,

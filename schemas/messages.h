@@ -25,6 +25,8 @@ enum message {
     MESSAGE_PONG = 16,
     MESSAGE_FETCH = 20,
     MESSAGE_ALERTS = 21,
+    MESSAGE_REPLAY = 22,
+    MESSAGE_REPLAY_REPLY = 23,
     MESSAGE_STATUS = 30,
     MESSAGE_STATUS_REPLY = 31,
 };
@@ -148,6 +150,14 @@ struct alerts {
 #include "schemas/alerts.def"
 };
 extern const struct schema alerts_schema;
+struct replay {
+#include "schemas/replay.def"
+};
+extern const struct schema replay_schema;
+struct replay_reply {
+#include "schemas/replay_reply.def"
+};
+extern const struct schema replay_reply_schema;
 struct status {
 #include "schemas/status.def"
 };

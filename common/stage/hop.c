@@ -66,6 +66,53 @@ enum err hop_connect(void **ret, void *zmq, int type, const char *endpoint)
     return open_hop(ret, zmq, type, endpoint, zmq_connect);
 }
 
+static enum err check_public(const char *endpoint)
+{
+    static const char *const loopback[] = { "tcp://127.0.0.1:", "tcp://[::1]:" };
+
+    for (size_t i = 0; i < sizeof loopback / sizeof loopback[0]; i++)
+        if (strncmp(endpoint, loopback[i], strlen(loopback[i])) == 0)
+            return ERR_OK;
+    return check_endpoint(endpoint);
+}
+
+static enum err open_public(void **ret, void *zmq, int type, const char *endpoint, int hwm,
+                            int (*attach)(void *, const char *))
+{
+    void *socket = *ret;
+    int ipv6 = strncmp(endpoint, "tcp://[", 7) == 0;
+
+    enum err e = check_public(endpoint);
+    if (e != ERR_OK)
+        return e;
+    if (socket == NULL && (socket = zmq_socket(zmq, type)) == NULL)
+        return ERR_SYS;
+    if (*ret == NULL)
+        e = set_options(socket, type);
+    if (e == ERR_OK && (zmq_setsockopt(socket, ZMQ_SNDHWM, &hwm, sizeof hwm) != 0
+                        || zmq_setsockopt(socket, ZMQ_IPV6, &ipv6, sizeof ipv6) != 0
+                        || attach(socket, endpoint) != 0))
+        e = ERR_SYS;
+    if (e != ERR_OK && *ret == NULL) {
+        int saved = errno;
+        hop_close(socket);
+        errno = saved;
+    }
+    if (e == ERR_OK)
+        *ret = socket;
+    return e;
+}
+
+enum err hop_bind_public(void **ret, void *zmq, int type, const char *endpoint, int hwm)
+{
+    return open_public(ret, zmq, type, endpoint, hwm, zmq_bind);
+}
+
+enum err hop_connect_public(void **ret, void *zmq, int type, const char *endpoint, int hwm)
+{
+    return open_public(ret, zmq, type, endpoint, hwm, zmq_connect);
+}
+
 void hop_close(void *socket)
 {
     if (socket != NULL)

@@ -33,6 +33,12 @@ static inline bool peer_eq(const struct peer *a, const struct peer *b)
  * key.  ERR_SYS: zmq_errno() tells why.  The caller ends *ret with hop_close(). */
 MUST_USE enum err hop_bind(void **ret, void *zmq, int type, const char *endpoint);
 MUST_USE enum err hop_connect(void **ret, void *zmq, int type, const char *endpoint);
+
+/* What is served to people of this host: as above, with tcp on a loopback address (127.0.0.1 or
+ * [::1]) as well.  hwm: messages waiting for one peer, after which PUB drops and ROUTER refuses.
+ * A *ret that is not NULL is a socket to bind or connect once more. */
+MUST_USE enum err hop_bind_public(void **ret, void *zmq, int type, const char *endpoint, int hwm);
+MUST_USE enum err hop_connect_public(void **ret, void *zmq, int type, const char *endpoint, int hwm);
 void hop_close(void *socket);                           /* NULL is fine; does not linger */
 
 /* One message, without waiting.  from: NULL unless the socket is a ROUTER.  ERR_AGAIN: none there.
