@@ -32,6 +32,9 @@ static const struct demand { uint32_t context; enum trait trait; bool differs, l
     { DIFFERENT_URL,      TRAIT_URL,      true,  true },
     { DIFFERENT_SRCGEOIP, TRAIT_SRCGEOIP, true,  true },
     { DIFFERENT_SRCIP,    TRAIT_SRCIP,    true,  true },
+    { DIFFERENT_ID,       TRAIT_ID,       true,  true },
+    { DIFFERENT_USER,     TRAIT_DSTUSER,  true,  true },
+    { DIFFERENT_LOCATION, TRAIT_HOSTNAME, true,  false },
 };
 
 #define DEMANDS (sizeof demands / sizeof demands[0])

@@ -1,4 +1,4 @@
-#include "correlate/judge.h"
+#include "correlate/arbiter.h"
 
 #include <inttypes.h>
 #include <sodium.h>
@@ -7,18 +7,18 @@
 
 #include "common/wire/mp.h"
 
-struct judge {
+struct arbiter {
     const struct ruleset *rs;
     struct work *work;
     struct matcher *matcher;
     bool alone, watched;
-    struct judge_counts counts;
+    struct arbiter_counts counts;
     struct decisions list;
 };
 
-enum err judge_new(struct judge **ret, const struct ruleset *rs, bool alone)
+enum err arbiter_new(struct arbiter **ret, const struct ruleset *rs, bool alone)
 {
-    struct judge *j = calloc(1, sizeof *j);
+    struct arbiter *j = calloc(1, sizeof *j);
     if (j == NULL)
         return ERR_NOMEM;
 
@@ -28,14 +28,14 @@ enum err judge_new(struct judge **ret, const struct ruleset *rs, bool alone)
     if (e == ERR_OK)
         e = matcher_new(&j->matcher);
     if (e != ERR_OK) {
-        judge_free(j);
+        arbiter_free(j);
         return e;
     }
     *ret = j;
     return ERR_OK;
 }
 
-void judge_free(struct judge *j)
+void arbiter_free(struct arbiter *j)
 {
     if (j == NULL)
         return;
@@ -44,13 +44,13 @@ void judge_free(struct judge *j)
     free(j);
 }
 
-void judge_watch(struct judge *j, walk_watcher *watcher, void *arg)
+void arbiter_watch(struct arbiter *j, walk_watcher *watcher, void *arg)
 {
     j->watched = watcher != NULL;
     work_watch(j->work, watcher, arg);
 }
 
-struct judge_counts judge_counts(const struct judge *j)
+struct arbiter_counts arbiter_counts(const struct arbiter *j)
 {
     return j->counts;
 }
@@ -62,11 +62,11 @@ static bool read_decision(struct slice *rest, struct decision *ret)
     if (!mp_uint(rest, &n) || n >> 16 > UINT32_MAX)
         return false;
     *ret = (struct decision){ (uint32_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n };
-    return ret->depth < JUDGE_DEPTH_MAX;
+    return ret->depth < ARBITER_DEPTH_MAX;
 }
 
 /* False: the list cannot be used, and the rules are to be walked here. */
-static bool read_list(struct judge *j, struct slice packed)
+static bool read_list(struct arbiter *j, struct slice packed)
 {
     uint64_t n = 0;
 
@@ -87,7 +87,7 @@ static bool read_list(struct judge *j, struct slice packed)
     return true;
 }
 
-static void walk(struct judge *j, const struct decoded *d)
+static void walk(struct arbiter *j, const struct decoded *d)
 {
     j->counts.walked++;
     ruleset_walk(j->rs, j->work, d, &j->list);
@@ -99,7 +99,7 @@ static void walk(struct judge *j, const struct decoded *d)
 
 /* One event's way through its list. */
 struct replay {
-    struct judge *j;
+    struct arbiter *j;
     struct memory *m;
     const struct decoded *d;
     struct lines lines;                 /* of the last composite that held, on the present branch */
@@ -187,7 +187,7 @@ static const struct rule *decide(struct replay *k)
     return found;
 }
 
-static bool in_ignore_window(const struct judge *j, struct tally *t, const struct rule *r,
+static bool in_ignore_window(const struct arbiter *j, struct tally *t, const struct rule *r,
                              uint64_t now)
 {
     if (r->ignore_seconds == 0)
@@ -212,7 +212,7 @@ static enum err remember(struct memory *m, const struct decoded *d, const struct
     return e == ERR_OK ? history_push(memory_history(m), r) : e;
 }
 
-static enum err conclude(struct judge *j, struct memory *m, const struct decoded *d,
+static enum err conclude(struct arbiter *j, struct memory *m, const struct decoded *d,
                          struct judgement *v)
 {
     const struct rule *r = v->rule;
@@ -229,7 +229,7 @@ static enum err conclude(struct judge *j, struct memory *m, const struct decoded
     return remember(m, d, r);
 }
 
-enum err judge_event(struct judge *j, struct memory *m, struct decoded *d, struct slice decisions,
+enum err arbiter_event(struct arbiter *j, struct memory *m, struct decoded *d, struct slice decisions,
                      bool trusted, struct judgement *ret)
 {
     struct replay k = { .j = j, .m = m, .d = d };
@@ -277,7 +277,7 @@ static enum err pack_lines(const struct lines *lines, msgpack_sbuffer *out)
     bad |= msgpack_pack_array(&pk, lines->n);
     for (uint32_t i = 0; i < lines->n; i++) {
         struct slice s = lines->at[i];
-        bad |= msgpack_pack_str_with_body(&pk, s.p, s.n < JUDGE_LINE_MAX ? s.n : JUDGE_LINE_MAX);
+        bad |= msgpack_pack_str_with_body(&pk, s.p, s.n < ARBITER_LINE_MAX ? s.n : ARBITER_LINE_MAX);
     }
     return bad ? ERR_NOMEM : ERR_OK;
 }
@@ -345,7 +345,7 @@ enum err judgement_pack(const struct judgement *v, const struct decoded *d, uint
     if (e == ERR_OK)
         e = pack_lines(&v->lines, &lines);
 
-    size_t room = JUDGE_ALERT_MAX / 2;  /* what is left holds the longest log and names */
+    size_t room = ARBITER_ALERT_MAX / 2;  /* what is left holds the longest log and names */
     if (fields.size <= room) {
         a.fields = (struct slice){ fields.data, fields.size };
         room -= fields.size;
