@@ -1,8 +1,8 @@
 /*
  * rule_draft - one <rule> as it was written, before it becomes conditions
  *
- * Private to common/rules/.  OSSEC joins the texts of repeated elements, so a rule's patterns can be
- * compiled only when all of it was read.
+ * Private to common/rules/.  OSSEC joins the texts of repeated elements, so a rule's
+ * patterns can be compiled only when all of it was read.
  */
 #ifndef COMMON_RULES_RULE_DRAFT_H
 #define COMMON_RULES_RULE_DRAFT_H

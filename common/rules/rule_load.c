@@ -523,7 +523,8 @@ static void group_load(struct loader *l, const struct xml_node *group)
 
     if (!slice_eq_nocase(group->name, SLICE("group"))) {
         report_error(l->report, l->file, group->line,
-                     "a rule file has <group> elements and <var>, not <%.*s>", SLICE_FMT(group->name));
+                     "a rule file has <group> elements and <var>, not <%.*s>",
+                     SLICE_FMT(group->name));
         return;
     }
     if (group->n_attr != 1 || !xml_attr(group, "name", &name)) {

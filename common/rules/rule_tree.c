@@ -106,17 +106,26 @@ static void attach_sids(struct loader *l, struct rule_node *node, const struct p
         }
     }
     if (bad || !any)
-        report_error(l->report, l->file, p->line, "rule %u: <if_sid> is not a list of rule ids: %.*s",
-                     node->rule.sid, SLICE_FMT(p->if_sid));
+        report_error(l->report, l->file, p->line,
+                     "rule %u: <if_sid> is not a list of rule ids: %.*s", node->rule.sid,
+                     SLICE_FMT(p->if_sid));
 }
 
 static void attach_level(struct loader *l, struct rule_node *node, const struct parents *p)
 {
+    bool any = false;
+
     for (size_t i = 0; i < l->rs->rules.n; i++) {
         struct rule_node *parent = l->rs->rules.at[i];
-        if (parent->sort_level >= 100 * p->level)
+        if (parent != node && parent->sort_level >= 100 * p->level) {
             add_child(l, parent, node, p->line);
+            any = true;
+        }
     }
+    if (!any)
+        report_error(l->report, l->file, p->line,
+                     "rule %u: <if_level> %u: no rule loaded before has such a level",
+                     node->rule.sid, p->level);
 }
 
 static void attach_group(struct loader *l, struct rule_node *node, const struct parents *p)
@@ -146,7 +155,7 @@ static void attach_category(struct loader *l, struct rule_node *node, const stru
         }
     }
     report_error(l->report, l->file, p->line,
-                 "rule %u: no rule below %d was loaded for its category (rules_config.xml has them)",
+                 "rule %u: no rule below %d was loaded for its category (see rules_config.xml)",
                  node->rule.sid, RULE_ROOT_SIDS);
 }
 

@@ -2,6 +2,8 @@
 #include "tests/common/rules_fixture.h"
 #include "tests/test.h"
 
+#include <time.h>
+
 #define TST                                                          \
     "<decoder name='dummy'><prematch>^zzzzzzzz</prematch></decoder>" \
     "<decoder name='tst'><program_name>^tst</program_name></decoder>"
@@ -14,6 +16,7 @@
     "<rule id='4' level='0' noalert='1'><category>web-log</category></rule></group>"
 #define GROUP(rules) ROOT "<group name='g1,'>" rules "</group>"
 #define RULE_A "<rule id='100001' level='3'><decoded_as>tst</decoded_as></rule>"
+#define MOMENT 1700019300000000u        /* Wednesday, 03:35 UTC */
 #define BOB "Dec 10 07:07:38 host tst[1]: bob from 192.0.2.1"
 
 static enum err load(struct fixture *f, const char *decoders, const char *rules)
@@ -36,7 +39,7 @@ static void say(char *ret, size_t room, const struct decisions *list)
 static void decode(const struct fixture *f, struct work *w, const char *line, struct decoded *d)
 {
     *d = (struct decoded){ .location = SLICE("stdin"), .full_log = slice_of(line),
-                           .received = 1700000000000000u };
+                           .received = MOMENT };
     ruleset_decode(f->rs, w, d, SLICE("manager"));
 }
 
@@ -50,7 +53,8 @@ static const struct { const char *story, *decoders, *rules, *line, *want; } walk
       GROUP("<rule id='100001' level='3' noalert='0'><decoded_as>tst</decoded_as></rule>"), BOB,
       "1 .100001" },
     { "a gate that leads nowhere leaves no trace", TST1,
-      GROUP("<rule id='100001' level='3' noalert='1'><decoded_as>tst</decoded_as></rule>"), BOB, "" },
+      GROUP("<rule id='100001' level='3' noalert='1'><decoded_as>tst</decoded_as>"
+        "</rule>"), BOB, "" },
     { "V8: overwrite takes the new conditions too", TST1,
       GROUP(RULE_A "<rule id='100001' level='7' overwrite='yes'><decoded_as>tst</decoded_as>"
                    "<pcre2>nomatchatall</pcre2></rule>"), BOB, "" },
@@ -65,7 +69,8 @@ static const struct { const char *story, *decoders, *rules, *line, *want; } walk
     { "V10: a field that no decoder names does not match", TST1,
       GROUP("<rule id='100001' level='3'><field name='foo'>bob</field></rule>"), BOB, "" },
     { "V12: the last entry's polarity decides (a)", TST1,
-      GROUP("<rule id='100001' level='3'><srcip>!192.0.2.0/24</srcip><srcip>192.0.2.5</srcip></rule>"),
+      GROUP("<rule id='100001' level='3'><srcip>!192.0.2.0/24</srcip><srcip>192.0.2.5</srcip>"
+        "</rule>"),
       BOB, "" },
     { "srcip of a network", TST1,
       GROUP("<rule id='100001' level='3'><srcip>192.0.2.0/24</srcip></rule>"), BOB, "1 .100001" },
@@ -100,7 +105,8 @@ static const struct { const char *story, *decoders, *rules, *line, *want; } walk
     { "if_fts asks nothing of a decoder without fts", TST1,
       GROUP("<rule id='100001' level='9'><match>bob</match><if_fts /></rule>"), BOB, "" },
     { "if_group is a part of the group's text", TST1,
-      GROUP("<rule id='100001' level='3'><decoded_as>tst</decoded_as><group>authentication,</group></rule>"
+      GROUP("<rule id='100001' level='3'><decoded_as>tst</decoded_as>"
+        "<group>authentication,</group></rule>"
             "<rule id='100002' level='5'><if_group>authen</if_group><match>bob</match></rule>"),
       BOB, "1 .100001 ..100002" },
     { "several parents", TST1,
@@ -121,7 +127,8 @@ static const struct { const char *story, *decoders, *rules, *line, *want; } walk
     { "a missing field matches nothing, not even the empty pattern", TST1,
       GROUP("<rule id='100001' level='3'><id></id></rule>"), BOB, "" },
     { "maxsize is a minimum: 18", TST1,
-      GROUP("<rule id='100001' level='3' maxsize='18'><match>bob</match></rule>"), BOB, "1 .100001" },
+      GROUP("<rule id='100001' level='3' maxsize='18'><match>bob</match></rule>"), BOB, "1"
+        " .100001" },
     { "maxsize is a minimum: 19", TST1,
       GROUP("<rule id='100001' level='3' maxsize='19'><match>bob</match></rule>"), BOB, "" },
     { "list: key", TST1,
@@ -149,8 +156,25 @@ static const struct { const char *story, *decoders, *rules, *line, *want; } walk
             "</list></rule>"), BOB, "" },
     { "list: not declared never holds", TST1,
       GROUP("<rule id='100001' level='3'><list field='user'>rules/others</list></rule>"), BOB, "" },
+    { "list: two of them are both asked", TST1,
+      GROUP("<rule id='100001' level='3'><list field='user'>rules/users</list>"
+            "<list field='srcip' lookup='not_address_match_key'>rules/users</list></rule>"), BOB, "" },
+    { "V13: a span over midnight, at 03:35", TST1,
+      GROUP("<rule id='100001' level='3'><time>22:00 - 06:00</time></rule>"), BOB, "1 .100001" },
+    { "a span that is over", TST1,
+      GROUP("<rule id='100001' level='3'><time>1 am - 3:34 am</time></rule>"), BOB, "" },
+    { "a Wednesday", TST1,
+      GROUP("<rule id='100001' level='3'><weekday>mon, wednesday</weekday></rule>"), BOB,
+      "1 .100001" },
+    { "V5: all days but this one, which OSSEC refuses", TST1,
+      GROUP("<rule id='100001' level='3'><weekday>!wednesday</weekday></rule>"), BOB, "" },
+    { "if_fts of a decoder with fts is left to history",
+      TST "<decoder name='t'><parent>tst</parent><regex>^(\\w+)</regex><order>user</order>"
+          "<fts>name, user</fts></decoder>",
+      GROUP("<rule id='100001' level='9'><match>bob</match><if_fts /></rule>"), BOB, "1 .100001" },
     { "compiled rule", TST1,
-      GROUP("<rule id='100001' level='3'><compiled_rule>comp_srcuser_dstuser</compiled_rule></rule>"),
+      GROUP("<rule id='100001' level='3'><compiled_rule>comp_srcuser_dstuser</compiled_rule>"
+        "</rule>"),
       BOB, "1 .100001" },
 };
 
@@ -182,22 +206,28 @@ static const struct { const char *story, *decoders, *line, *want; } decodings[] 
     { "no child fits: the parent, no fields", TST1, "Dec 10 07:07:38 host tst[1]: ?",
       "tst/tst" },
     { "V18: a child without prematch hides its later siblings",
-      TST "<decoder name='c1'><parent>tst</parent><regex>^alice (\\S+)</regex><order>user</order></decoder>"
-          "<decoder name='c2'><parent>tst</parent><regex>from (\\S+)</regex><order>srcip</order></decoder>",
+      TST "<decoder name='c1'><parent>tst</parent><regex>^alice (\\S+)</regex>"
+        "<order>user</order></decoder>"
+          "<decoder name='c2'><parent>tst</parent><regex>from (\\S+)</regex><order>srcip</order>"
+          "</decoder>",
       BOB, "tst/tst" },
     { "V19: not when they share a name",
-      TST "<decoder name='c'><parent>tst</parent><regex>^alice (\\S+)</regex><order>user</order></decoder>"
-          "<decoder name='c'><parent>tst</parent><regex>from (\\S+)</regex><order>srcip</order></decoder>",
+      TST "<decoder name='c'><parent>tst</parent><regex>^alice (\\S+)</regex><order>user</order>"
+        "</decoder>"
+          "<decoder name='c'><parent>tst</parent><regex>from (\\S+)</regex><order>srcip</order>"
+          "</decoder>",
       BOB, "tst/c srcip=192.0.2.1" },
     { "a group goes on behind its last regex",
-      TST "<decoder name='c'><parent>tst</parent><regex>^(\\w+) </regex><order>user</order></decoder>"
+      TST "<decoder name='c'><parent>tst</parent><regex>^(\\w+) </regex><order>user</order>"
+        "</decoder>"
           "<decoder name='c'><parent>tst</parent><regex offset='after_regex'>^from (\\S+)</regex>"
           "<order>srcip</order></decoder>",
       BOB, "tst/c dstuser=bob srcip=192.0.2.1" },
     { "a failed prematch skips the whole group",
       TST "<decoder name='c'><parent>tst</parent><prematch>^alice</prematch><regex>(\\S+)</regex>"
           "<order>user</order></decoder>"
-          "<decoder name='c'><parent>tst</parent><regex>from (\\S+)</regex><order>srcip</order></decoder>"
+          "<decoder name='c'><parent>tst</parent><regex>from (\\S+)</regex><order>srcip</order>"
+          "</decoder>"
           "<decoder name='e'><parent>tst</parent><prematch>^bob</prematch></decoder>",
       BOB, "tst/e" },
     { "use_own_name",
@@ -227,7 +257,8 @@ static const struct { const char *story, *decoders, *line, *want; } decodings[] 
       "SonicWall_Decoder</plugin_decoder></decoder>",
       "id=firewall sn=0 fw=192.0.2.9 pri=5 c=64 m=36 msg=\"TCP connection dropped\" n=1 "
       "src=192.0.2.1:4507:WAN dst=198.51.100.2:445:LAN rule=0",
-      "sonic/sonic status=5 id=36 srcip=192.0.2.1 srcport=4507 dstip=198.51.100.2 dstport=445 action=DROP" },
+      "sonic/sonic status=5 id=36 srcip=192.0.2.1 srcport=4507 dstip=198.51.100.2 dstport=445"
+      " action=DROP" },
     { "Symantec", "<decoder name='sws'><prematch>^\\d\\d\\d\\d\\d\\d\\d\\d,</prematch>"
       "<plugin_decoder>SymantecWS_Decoder</plugin_decoder></decoder>",
       "20070717,73613,1=5,11=192.0.2.1,10=alice,3=1,2=1",
@@ -274,13 +305,16 @@ static const struct { const char *story, *decoders, *rules; size_t line; const c
       ROOT "<group name='g,'>\n<rule id='2' level='1'>\n<protocol>tcp</protocol></rule></group>", 0,
       "local_rules.xml:3: rule 2: no such element: <protocol>" },
     { "everything is told: first", TST,
-      GROUP("<rule id='100001' level='x'><match>a</match></rule>\n<rule level='1'><regex>\\x</regex></rule>"),
+      GROUP("<rule id='100001' level='x'><match>a</match></rule>\n<rule level='1'>"
+        "<regex>\\x</regex></rule>"),
       0, "local_rules.xml:1: level=\"x\"" },
     { "everything is told: next", TST,
-      GROUP("<rule id='100001' level='x'><match>a</match></rule>\n<rule level='1'><regex>\\x</regex></rule>"),
+      GROUP("<rule id='100001' level='x'><match>a</match></rule>\n<rule level='1'>"
+        "<regex>\\x</regex></rule>"),
       1, "local_rules.xml:2: <rule> needs an id" },
     { "everything is told: last", TST,
-      GROUP("<rule id='100001' level='x'><match>a</match></rule>\n<rule id='4' level='1'><regex>\\x</regex></rule>"),
+      GROUP("<rule id='100001' level='x'><match>a</match></rule>\n<rule id='4' level='1'>"
+        "<regex>\\x</regex></rule>"),
       1, "local_rules.xml:2: <regex>" },
     { "a parent that comes later, so no rule is its own ancestor", TST,
       GROUP("<rule id='100001' level='1'><if_sid>100002</if_sid></rule>\n"
@@ -308,9 +342,11 @@ static const struct { const char *story, *decoders, *rules; size_t line; const c
     { "an unknown variable", TST,
       ROOT "<var name='A'>abc</var><group name='g,'>\n<rule id='5' level='1'><match>$BBB</match>"
       "</rule></group>", 0, "local_rules.xml:2:" },
-    { "a decoder that nothing can choose", "\n<decoder name='x'><type>ids</type></decoder>", ROOT, 0,
+    { "a decoder that nothing can choose", "\n<decoder name='x'><type>ids</type>"
+      "</decoder>", ROOT, 0,
       "decoder.xml:2: decoder x has neither parent" },
-    { "a regex without order", "<decoder name='x'><prematch>x</prematch><regex>(x)</regex></decoder>",
+    { "a regex without order", "<decoder name='x'><prematch>x</prematch><regex>(x)</regex>"
+      "</decoder>",
       ROOT, 0, "regex and order go together" },
     { "no such parent", "<decoder name='x'><parent>y</parent></decoder>", ROOT, 0,
       "no decoder without a parent is called y" },
@@ -416,6 +452,32 @@ static void large_rulesets(void **state)
     }
 }
 
+/* Joined texts have an end too. */
+static void long_patterns(void **state)
+{
+    static const struct { size_t n; enum err want; } rows[] = {
+        { 1000, ERR_OK }, { PATTERN_TEXT_MAX / 2 + 1, ERR_SYNTAX }, { PATTERN_TEXT_MAX, ERR_SYNTAX },
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char *text = NULL, *word = malloc(rows[i].n + 1);
+        size_t n = 0;
+        FILE *out = open_memstream(&text, &n);
+
+        memset(word, 'a', rows[i].n);
+        word[rows[i].n] = '\0';
+        fprintf(out, ROOT "<group name='g,'><rule id='100' level='1'>\n<pcre2>%s</pcre2>\n"
+                "<pcre2>%s</pcre2></rule></group>", word, word);
+        assert_int_equal(fclose(out), 0);
+        assert_int_equal(load(f, TST, text), rows[i].want);
+        if (rows[i].want != ERR_OK)
+            assert_non_null(strstr(report_line(f->report, 0), "local_rules.xml:"));
+        free(word);
+        free(text);
+    }
+}
+
 /* Two rules at every level, each below both of the level above: 2^30 ways down, none of which
  * decides.  The walk gives up in bounded time. */
 static void a_walk_has_an_end(void **state)
@@ -464,7 +526,8 @@ static void a_watcher_sees_each_step(void **state)
     size_t n = 0;
     FILE *out = open_memstream(&text, &n);
 
-    assert_int_equal(load(f, TST1, GROUP(RULE_A "<rule id='100002' level='5'><match>zzz</match></rule>")),
+    assert_int_equal(load(f, TST1, GROUP(RULE_A "<rule id='100002' level='5'><match>zzz</match>"
+      "</rule>")),
                      ERR_OK);
     assert_int_equal(work_new(&w, f->rs), ERR_OK);
     work_watch(w, watch, out);
@@ -481,8 +544,9 @@ static void a_watcher_sees_each_step(void **state)
 static int set_up(void **state)
 {
     struct fixture *f = malloc(sizeof *f);
-    if (f == NULL)
+    if (f == NULL || setenv("TZ", "UTC", 1) != 0)
         return 1;
+    tzset();
     fixture_begin(f);
     *state = f;
     return 0;
@@ -505,6 +569,7 @@ int main(void)
         cmocka_unit_test(options_and_levels_decide_log_and_mail),
         cmocka_unit_test(revision_follows_the_bytes),
         cmocka_unit_test(large_rulesets),
+        cmocka_unit_test(long_patterns),
         cmocka_unit_test(a_walk_has_an_end),
         cmocka_unit_test(a_watcher_sees_each_step),
     };

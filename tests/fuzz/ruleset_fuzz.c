@@ -44,6 +44,7 @@ static void judge(struct slice line)
     work_free(w);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct slice decoders = SLICE_INIT(
