@@ -43,7 +43,8 @@ static void decode(const struct fixture *f, struct work *w, const char *line, st
     ruleset_decode(f->rs, w, d, SLICE("manager"));
 }
 
-/* Dots are depth; `!` stands behind a rule that only stores.  A list is cut behind a certain winner. */
+/* Dots are depth; `!` stands behind a rule that only stores.  A list is cut behind a
+ * certain winner. */
 static const struct { const char *story, *decoders, *rules, *line, *want; } walks[] = {
     { "V1: a composite stays open above its base rule", TST1,
       GROUP(RULE_A "<rule id='100002' level='10' frequency='1' timeframe='60'>"
@@ -158,7 +159,8 @@ static const struct { const char *story, *decoders, *rules, *line, *want; } walk
       GROUP("<rule id='100001' level='3'><list field='user'>rules/others</list></rule>"), BOB, "" },
     { "list: two of them are both asked", TST1,
       GROUP("<rule id='100001' level='3'><list field='user'>rules/users</list>"
-            "<list field='srcip' lookup='not_address_match_key'>rules/users</list></rule>"), BOB, "" },
+            "<list field='srcip' lookup='not_address_match_key'>rules/users</list></rule>"), BOB,
+      "" },
     { "V13: a span over midnight, at 03:35", TST1,
       GROUP("<rule id='100001' level='3'><time>22:00 - 06:00</time></rule>"), BOB, "1 .100001" },
     { "a span that is over", TST1,
@@ -300,7 +302,11 @@ static void decodes_as_ossec(void **state)
 }
 
 /* The nth line of the report has these words. */
-static const struct { const char *story, *decoders, *rules; size_t line; const char *want; } errors[] = {
+static const struct {
+    const char *story, *decoders, *rules;
+    size_t line;
+    const char *want;
+} errors[] = {
     { "an element that no rule has (V11)", TST,
       ROOT "<group name='g,'>\n<rule id='2' level='1'>\n<protocol>tcp</protocol></rule></group>", 0,
       "local_rules.xml:3: rule 2: no such element: <protocol>" },
@@ -456,7 +462,9 @@ static void large_rulesets(void **state)
 static void long_patterns(void **state)
 {
     static const struct { size_t n; enum err want; } rows[] = {
-        { 1000, ERR_OK }, { PATTERN_TEXT_MAX / 2 + 1, ERR_SYNTAX }, { PATTERN_TEXT_MAX, ERR_SYNTAX },
+        { 1000, ERR_OK },
+        { PATTERN_TEXT_MAX / 2 + 1, ERR_SYNTAX },
+        { PATTERN_TEXT_MAX, ERR_SYNTAX },
     };
     struct fixture *f = *state;
 
@@ -511,7 +519,9 @@ static void a_walk_has_an_end(void **state)
 
 static void watch(void *arg, enum walk_step step, const struct rule *rule)
 {
-    static const char marks[] = { [WALK_TRYING] = '?', [WALK_MATCHED] = '*', [WALK_CHILDREN] = '>' };
+    static const char marks[] = {
+        [WALK_TRYING] = '?', [WALK_MATCHED] = '*', [WALK_CHILDREN] = '>',
+    };
     FILE *out = arg;
     fprintf(out, "%c%u ", marks[step], rule->sid);
 }
