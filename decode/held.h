@@ -19,6 +19,7 @@ struct range_held {
     uint64_t ingest, offset;
     char *p; size_t n;                  /* the packed range message */
     bool used, sent;
+    bool acked;                         /* by the correlator; ingest could not be told yet */
     uint8_t source;                     /* which ingest endpoint leased it */
 };
 

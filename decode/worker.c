@@ -93,7 +93,7 @@ static void send_range(struct worker *w, struct range_held *r)
 static void send_unsent(struct worker *w)
 {
     for (size_t i = 0; i < HELD_MAX; i++)
-        if (w->held.at[i].used && !w->held.at[i].sent)
+        if (w->held.at[i].used && !w->held.at[i].sent && !w->held.at[i].acked)
             send_range(w, &w->held.at[i]);
 }
 
@@ -174,6 +174,18 @@ static void on_ingest(void *arg)
     }
 }
 
+/* What cannot be told now stays held and is told later. */
+static void report_done(struct worker *w, struct range_held *r)
+{
+    const struct done done = { .ingest = r->ingest, .offset = r->offset };
+
+    r->acked = true;
+    if (hop_send_record(w->sources[r->source].socket, NULL, &done_schema, &done) != ERR_OK)
+        return;
+    w->done++;
+    held_drop(&w->held, r);
+}
+
 static void take_range_ack(struct worker *w, struct slice frame)
 {
     struct range_ack a;
@@ -185,10 +197,7 @@ static void take_range_ack(struct worker *w, struct slice frame)
     struct range_held *r = held_find(&w->held, a.ingest, a.offset);
     if (r == NULL)
         return;                         /* acknowledged again */
-    const struct done done = { .ingest = a.ingest, .offset = a.offset };
-    if (hop_send_record(w->sources[r->source].socket, NULL, &done_schema, &done) == ERR_OK)
-        w->done++;                      /* lost on the way: leased again, acknowledged again */
-    held_drop(&w->held, r);
+    report_done(w, r);
     w->acked_ms = loop_now_ms();
 }
 
@@ -237,6 +246,9 @@ static void on_want_time(void *arg)
     struct worker *w = arg;
     const struct ping ping = { .time = loop_now_ms() };
 
+    for (size_t i = 0; i < HELD_MAX; i++)
+        if (w->held.at[i].used && w->held.at[i].acked)
+            report_done(w, &w->held.at[i]);
     for (size_t i = 0; i < w->n_sources; i++)
         send_want(&w->sources[i]);
     err_ignore(hop_send_record(w->correlate, NULL, &ping_schema, &ping)); /* asked again soon */
