@@ -98,7 +98,7 @@ static void walk(struct arbiter *j, const struct decoded *d)
 }
 
 /* One event's way through its list. */
-struct replay {
+struct trial {
     struct arbiter *j;
     struct memory *m;
     const struct decoded *d;
@@ -115,7 +115,7 @@ static bool is_composite(const struct rule *r)
         || ((r->context & CHECK_DIFF) && counts);
 }
 
-static bool output_differs(struct replay *k, const struct rule *r)
+static bool output_differs(struct trial *k, const struct rule *r)
 {
     struct slice before = { 0 };
     bool differs = false;
@@ -126,7 +126,7 @@ static bool output_differs(struct replay *k, const struct rule *r)
     return k->err == ERR_OK && differs;
 }
 
-static bool is_first(struct replay *k)
+static bool is_first(struct trial *k)
 {
     bool first = false;
 
@@ -135,7 +135,7 @@ static bool is_first(struct replay *k)
 }
 
 /* The order is OSSEC's, and each question stores its answer before the next is asked. */
-static bool holds(struct replay *k, const struct decision *at, const struct rule *r)
+static bool holds(struct trial *k, const struct decision *at, const struct rule *r)
 {
     if ((r->context & CHECK_DIFF) && !output_differs(k, r))
         return false;
@@ -159,7 +159,7 @@ static uint32_t behind(const struct decisions *list, uint32_t i)
 }
 
 /* NULL: no rule of this branch returned itself. */
-static const struct rule *try_branch(struct replay *k, uint32_t i)
+static const struct rule *try_branch(struct trial *k, uint32_t i)
 {
     const struct decisions *list = &k->j->list;
     const struct rule *r = ruleset_rule(k->j->rs, list->at[i].sid), *found = NULL;
@@ -177,7 +177,7 @@ static const struct rule *try_branch(struct replay *k, uint32_t i)
     return found;
 }
 
-static const struct rule *decide(struct replay *k)
+static const struct rule *decide(struct trial *k)
 {
     const struct rule *found = NULL;
 
@@ -232,7 +232,7 @@ static enum err conclude(struct arbiter *j, struct memory *m, const struct decod
 enum err arbiter_event(struct arbiter *j, struct memory *m, struct decoded *d, struct slice decisions,
                      bool trusted, struct judgement *ret)
 {
-    struct replay k = { .j = j, .m = m, .d = d };
+    struct trial k = { .j = j, .m = m, .d = d };
     bool completed = false;
 
     if (d->flags & EVENT_ACCUMULATE) {
