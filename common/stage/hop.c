@@ -81,6 +81,8 @@ static enum err open_public(void **ret, void *zmq, int type, const char *endpoin
 {
     void *socket = *ret;
     int ipv6 = strncmp(endpoint, "tcp://[", 7) == 0;
+    /* JSON of what was one frame here: each byte may have become six */
+    int64_t most = (int64_t)MP_FRAME_MAX * (attach == zmq_connect ? 8 : 1) + 1024;
 
     enum err e = check_public(endpoint);
     if (e != ERR_OK)
@@ -91,6 +93,7 @@ static enum err open_public(void **ret, void *zmq, int type, const char *endpoin
         e = set_options(socket, type);
     if (e == ERR_OK && (zmq_setsockopt(socket, ZMQ_SNDHWM, &hwm, sizeof hwm) != 0
                         || zmq_setsockopt(socket, ZMQ_IPV6, &ipv6, sizeof ipv6) != 0
+                        || zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most, sizeof most) != 0
                         || attach(socket, endpoint) != 0))
         e = ERR_SYS;
     if (e != ERR_OK && *ret == NULL) {
