@@ -8,8 +8,7 @@ struct parcel { struct parcel *next; msgpack_sbuffer body; uint64_t count, recei
 
 struct gather {
     struct parcel *first, *last;        /* oldest first */
-    struct parcel *appended_end;        /* those before it are in the journal's open transaction */
-    bool any_appended;
+    struct parcel *appended;            /* it and those before it are in the open transaction */
     size_t bytes;
 };
 
@@ -46,12 +45,17 @@ void gather_free(struct gather *g)
 
 bool gather_has_room(const struct gather *g)
 {
-    return g->bytes < GATHER_BYTES_MAX;
+    return g->bytes < GATHER_BYTES_MAX / 2;
+}
+
+bool gather_is_empty(const struct gather *g)
+{
+    return g->first == NULL;
 }
 
 static bool is_closed(const struct gather *g)
 {
-    return g->last == NULL || g->any_appended || g->last->count >= BATCH_EVENTS
+    return g->last == NULL || g->last == g->appended || g->last->count >= BATCH_EVENTS
         || g->last->body.size >= BATCH_BYTES;
 }
 
@@ -77,7 +81,7 @@ enum err gather_add(struct gather *g, enum raw_kind kind, struct slice location,
 {
     const struct raw rec = { .kind = kind, .location = location, .time = now_us, .log = log };
 
-    if (!gather_has_room(g))
+    if (g->bytes >= GATHER_BYTES_MAX)
         return ERR_FULL;
     struct parcel *p = open_parcel(g, now_us);
     if (p == NULL)
@@ -108,29 +112,27 @@ static enum err append_one(struct journal *j, const struct parcel *p, struct sli
 
 enum err gather_append(struct gather *g, struct journal *j, struct slice name)
 {
-    struct parcel *p = g->any_appended ? g->appended_end : g->first;
+    struct parcel *p = g->appended != NULL ? g->appended->next : g->first;
 
     for (; p != NULL; p = p->next) {
         enum err e = p->count > 0 ? append_one(j, p, name) : ERR_OK;
         if (e != ERR_OK)
             return e;
-        g->any_appended = true;
-        g->appended_end = p->next;
+        g->appended = p;
     }
     return ERR_OK;
 }
 
 void gather_committed(struct gather *g)
 {
-    if (!g->any_appended)
-        return;
-    while (g->first != NULL && g->first != g->appended_end)
+    for (bool more = g->appended != NULL; more; ) {
+        more = g->first != g->appended;
         drop_first(g);
-    gather_rolled_back(g);
+    }
+    g->appended = NULL;
 }
 
 void gather_rolled_back(struct gather *g)
 {
-    g->any_appended = false;
-    g->appended_end = NULL;
+    g->appended = NULL;
 }

@@ -27,7 +27,9 @@ void gather_free(struct gather *g);                     /* NULL is fine */
 /* ERR_FULL: too much waits already. */
 MUST_USE enum err gather_add(struct gather *g, enum raw_kind kind, struct slice location,
                              struct slice log, uint64_t now_us);
+/* False above half of it: who can wait should, so that who cannot still finds room. */
 bool gather_has_room(const struct gather *g);
+bool gather_is_empty(const struct gather *g);
 
 /* Give everything that waits to the journal, as agent 0 called name.  ERR_FULL: it waits on. */
 MUST_USE enum err gather_append(struct gather *g, struct journal *j, struct slice name);

@@ -14,6 +14,7 @@
 #include "ingest/leases.h"
 #include "ingest/registry.h"
 #include "ingest/session.h"
+#include "ingest/syslog.h"
 #include "ingest/zap.h"
 #include "schemas/messages.h"
 
@@ -33,6 +34,7 @@ struct ingest {
     struct sessions *sessions;
     struct leases *leases;
     struct zap *zap;
+    struct syslog *syslog;
     void *edge, *decoders;
     bool holding;                       /* no room: nothing is taken in */
     uint64_t committed_ms, events_committed;
@@ -229,6 +231,11 @@ static void go_on(struct ingest *i)
     sessions_open_credit(i->sessions, true);
 }
 
+static uint64_t events_in(const struct ingest *i)
+{
+    return sessions_counts(i->sessions)->events + syslog_counts(i->syslog)->syslog;
+}
+
 static void roll_back(struct ingest *i)
 {
     sessions_rolled_back(i->sessions);
@@ -244,7 +251,7 @@ static void commit(struct ingest *i)
         die("journal: %s; stopping, so that nothing is acknowledged that is not on disk",
             zmq_strerror(errno));
     i->committed_ms = loop_now_ms();
-    i->events_committed = sessions_counts(i->sessions)->events;
+    i->events_committed = events_in(i);
     if (e != ERR_OK) {
         roll_back(i);
         return;
@@ -262,7 +269,7 @@ static bool commit_may_wait(const struct ingest *i, uint64_t *left_ms)
     uint64_t since = loop_now_ms() - i->committed_ms;
 
     if (journal_pending(i->journal) == 0 || since >= i->config->commit_ms
-        || sessions_counts(i->sessions)->events - i->events_committed >= i->config->commit_records)
+        || events_in(i) - i->events_committed >= i->config->commit_records)
         return false;
     *left_ms = i->config->commit_ms - since;
     return true;
@@ -286,6 +293,7 @@ static void on_turn(void *arg)
     struct ingest *i = arg;
     uint64_t left_ms = 0;
 
+    syslog_hold(i->syslog, i->holding || !gather_has_room(i->gather));
     if (!i->holding)
         append_gathered(i);
     if (!commit_may_wait(i, &left_ms)
@@ -322,6 +330,7 @@ static void on_tick(void *arg)
     uint64_t now = run_now_us(i->run);
 
     refresh_registry(i);
+    syslog_report(i->syslog);
     journal_trim_now(i->journal);
     if (i->holding)
         try_again(i);
@@ -443,6 +452,19 @@ static enum err connect_decoders(struct ingest *i)
     return e == ERR_OK ? bind_all(i->decoders, at, 1) : said(at->item[0].p, e);
 }
 
+static enum err connect_syslog(struct ingest *i)
+{
+    const char *file = i->run->config->file;
+    uint32_t line = 0;
+
+    enum err e = syslog_new(&i->syslog, i->run, i->gather, &line);
+    if (e != ERR_OK)
+        log_error("%s:%" PRIu32 ": remote: %s", file != NULL ? file : "ossec.conf", line,
+                  e == ERR_ABSENT ? "allowed-ips is missing; nobody could send"
+                  : e == ERR_SYS ? zmq_strerror(errno) : err_str(e));
+    return e;
+}
+
 static enum err join_loop(struct ingest *i)
 {
     struct loop *l = i->run->loop;
@@ -467,6 +489,8 @@ enum err ingest_connect(void *self)
     enum err e = connect_agents(i);
     if (e == ERR_OK)
         e = connect_decoders(i);
+    if (e == ERR_OK)
+        e = connect_syslog(i);
     return e == ERR_OK ? join_loop(i) : e;
 }
 
@@ -487,6 +511,7 @@ void ingest_close(void *self)
 
     if (i == NULL)
         return;
+    syslog_free(i->syslog);             /* the last words of its connections are gathered */
     if (i->leases != NULL)
         last_commit(i);
     hop_close(i->edge);
@@ -516,12 +541,21 @@ static void status_agents(const struct ingest *i, struct status_values *v)
     status_text(v, "credit", i->holding ? SLICE("held") : SLICE("open"));
 }
 
+static void status_syslog(const struct ingest *i, struct status_values *v)
+{
+#define X(name, doc) status_count(v, #name, syslog_counts(i->syslog)->name);
+    SYSLOG_COUNT_MAP(X)
+#undef X
+    status_count(v, "syslog_connections", syslog_connections(i->syslog));
+    status_count(v, "syslog_closed", syslog_closed(i->syslog));
+}
+
 static uint64_t refused(const struct ingest *i)
 {
     const struct session_counts *c = sessions_counts(i->sessions);
 
     return c->malformed + c->unopened + c->gaps + c->overruns + i->revoked + i->nameless
-        + i->decoder_malformed;
+        + i->decoder_malformed + syslog_counts(i->syslog)->syslog_denied;
 }
 
 void ingest_status(void *self, struct status_values *v)
@@ -529,7 +563,7 @@ void ingest_status(void *self, struct status_values *v)
     const struct ingest *i = self;
     struct leases_figures f = leases_figures(i->leases);
 
-    status_count(v, "in", sessions_counts(i->sessions)->events);
+    status_count(v, "in", events_in(i));
     status_count(v, "out", i->leased);
     status_count(v, "refused", refused(i));
     status_count(v, "queued", journal_next(i->journal) - leases_floor(i->leases));
@@ -540,4 +574,5 @@ void ingest_status(void *self, struct status_values *v)
     status_count(v, "leases_moved", f.moved);
     status_count(v, "done", i->done);
     status_agents(i, v);
+    status_syslog(i, v);
 }
