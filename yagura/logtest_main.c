@@ -167,7 +167,7 @@ static int logtest(struct logtest *t)
     }
     e = judge_all(t, j, l);
     bool well = e == ERR_ABSENT && judge_ended_well(j);
-    if (!well)
+    if (!well && !t->check)
         fprintf(stderr, "yagura logtest: not every line was judged: %s\n",
                 e == ERR_ABSENT ? "a stage gave up" : err_str(e));
     if (lines_cut(l) > 0)
