@@ -2,7 +2,7 @@
 """A line written on a host becomes an alert, once: through stops, kills and restarts of everything."""
 import signal
 
-from delivery_tower import expect, probe_tower, write
+from probe import expect, probe_tower, write
 from tower import count_lines, main, wait_for
 
 def a_line_becomes_an_alert():

@@ -8,7 +8,7 @@ import struct
 import msgpack
 import zmq
 
-from delivery_tower import expect, probe_tower, write
+from probe import expect, probe_tower, write
 from tower import Tower, free_port, main, wait_for
 
 GROWTH_KB = 32 * 1024

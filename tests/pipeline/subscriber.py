@@ -6,7 +6,7 @@ import msgpack
 import zmq
 
 from tower import SLOW, main, wait_for
-from delivery_tower import expect, probe_tower, write
+from probe import expect, probe_tower, write
 
 
 def subscribe(t, topic=b""):

@@ -1,4 +1,4 @@
-"""delivery_tower - a tower with one log whose every line is one alert, numbered"""
+"""probe - a tower with one log whose every line is one alert, numbered"""
 import os
 
 from tower import Tower, count_lines, wait_for

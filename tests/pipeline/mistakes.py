@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from delivery_tower import expect, probe_tower, write
+from probe import expect, probe_tower, write
 from tower import BIN, Skip, count_lines, environment, main, wait_for
 
 
