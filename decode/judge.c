@@ -63,6 +63,11 @@ void judge_free(struct judge *j)
     free(j);
 }
 
+void judge_keep_actions(struct judge *j)
+{
+    work_keep_actions(j->work);
+}
+
 struct judge_counts judge_counts(const struct judge *j)
 {
     return j->counts;

@@ -26,6 +26,9 @@ void judge_free(struct judge *j);
  * than MP_FRAME_MAX (not with batches that ingest has let in). */
 MUST_USE enum err judge_lease(struct judge *j, const struct lease *l, msgpack_sbuffer *out);
 
+/* Judge as ossec-logtest does: see work_keep_actions(). */
+void judge_keep_actions(struct judge *j);
+
 struct judge_counts judge_counts(const struct judge *j);
 
 #endif

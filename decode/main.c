@@ -11,6 +11,7 @@
 #include "decode/worker.h"
 
 static const struct flag flags[] = {
+    { "raw-actions", false, "with --test: leave firewall actions as written, as ossec-logtest does" },
     { "passing", false, "with --test: leave out what would not leave this stage" },
 };
 

@@ -329,6 +329,8 @@ int worker_pipe(struct run *run, int in, int out)
     enum err e = load_ruleset(&rs, run);
     if (e == ERR_OK)
         e = judge_new(&judge, rs, run_flag(run, "passing") == NULL || wants_all(run->config));
+    if (e == ERR_OK && run_flag(run, "raw-actions") != NULL)
+        judge_keep_actions(judge);
     while (e == ERR_OK && (e = pipe_read(in, &frame)) == ERR_OK)
         e = pipe_one(judge, (struct slice){ frame.p, frame.n }, out, &range);
     if (e != ERR_ABSENT)

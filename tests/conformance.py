@@ -35,8 +35,9 @@ def flat(got):
 
 
 def wanted_cases():
+    """The suite's files are ini files, in which %% stands for %."""
     rows = [json.loads(line) for line in open(os.path.join(DATA, "ossec-4.3", "cases.jsonl"))]
-    return [row["log"].encode() for row in rows], [row["got"] for row in rows]
+    return [row["log"].replace("%%", "%").encode() for row in rows], [row["got"] for row in rows]
 
 
 def wanted_file(path):

@@ -77,6 +77,8 @@ static void fill_args(const char **argv, const char *path, const struct judge_op
     }
     if (o->debug)
         argv[n++] = "-d";
+    if (!is_correlate)
+        argv[n++] = "--raw-actions";
     if (is_correlate && o->fresh)
         argv[n++] = "--fresh";
     if (is_correlate && o->trace)

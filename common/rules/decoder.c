@@ -129,7 +129,7 @@ static void name_it(const struct decoding *k)
               | (k->best->fts != 0 ? EVENT_DECODER_FTS : 0);
     if (k->best->plugin == NULL)
         d->category = k->best->category;
-    if (d->category == CATEGORY_FIREWALL)
+    if (d->category == CATEGORY_FIREWALL && !k->w->keep_actions)
         firewall_normalise(d);
 }
 

@@ -87,4 +87,8 @@ enum walk_step { WALK_TRYING, WALK_MATCHED, WALK_CHILDREN };
 typedef void walk_watcher(void *arg, enum walk_step step, const struct rule *rule);
 void work_watch(struct work *w, walk_watcher *watcher, void *arg);
 
+/* Leave the actions of firewall events as written: ossec-logtest does, OSSEC's daemon (and ours)
+ * judges DROP, ALLOW and CLOSED. */
+void work_keep_actions(struct work *w);
+
 #endif

@@ -143,6 +143,7 @@ struct work {
     struct slice scanned;
     uint64_t scanned_seq;
     bool fresh;                         /* decode just scanned: the walk may use it once */
+    bool keep_actions;                  /* work_keep_actions() */
     bool naive;                         /* try every pattern: the reference for tests */
     uint64_t minute;                    /* of `local`, since the epoch */
     struct tm local;

@@ -41,6 +41,11 @@ void work_watch(struct work *w, walk_watcher *watcher, void *arg)
     w->watcher_arg = arg;
 }
 
+void work_keep_actions(struct work *w)
+{
+    w->keep_actions = true;
+}
+
 void work_scan(struct work *w, const struct decoded *d)
 {
     if (w->naive)

@@ -19,15 +19,16 @@ def a_broken_rule_file_stops_the_start_with_every_error():
     try:
         with open(t.path("r.xml"), "w") as f:
             f.write('<group name="probe,">\n'
+                    '<rule id="1" level="0" noalert="1"><category>syslog</category><description>r</description></rule>\n'
                     '<rule id="100001" level="5">\n<pcre2>(unclosed</pcre2>\n<description>a</description></rule>\n'
                     '<rule id="100002" level="5">\n<if_sid>99</if_sid><description>b</description></rule>\n'
                     '<rule id="100003" level="5">\n<no_such_thing>x</no_such_thing></rule>\n</group>\n')
         for stage in ("decode", "correlate"):
             err = start_fails(t, stage)
-            for line in (3, 6, 9):
+            for line in (4, 6, 9):
                 assert "r.xml:%d: " % line in err, err
         r = t.tool("check", "-c", t.path("etc/yagura/ossec.conf"), check=False)
-        assert r.returncode == 1 and all("r.xml:%d: " % n in r.stdout + r.stderr for n in (3, 6, 9)), r
+        assert r.returncode == 1 and all("r.xml:%d: " % n in r.stdout + r.stderr for n in (4, 6, 9)), r
     finally:
         t.close()
 
@@ -98,7 +99,7 @@ def a_full_journal_holds_the_agent_back():
         t.start("agent")
         n = 40000                           # some 2 MB
         write(t, 0, n)
-        wait_for("a full journal", lambda: "full" in t.errors("ingest"), 30)
+        wait_for("a full journal", lambda: "no room" in t.errors("ingest"), 30)
         t.alive("ingest")
         assert t.status("ingest")["in"] < n
         t.start("decode", "decode-1")
