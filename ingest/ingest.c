@@ -37,9 +37,10 @@ struct ingest {
     struct syslog *syslog;
     void *edge, *decoders;
     bool holding;                       /* no room: nothing is taken in */
+    bool told_full;                     /* said so; said again only after a commit has worked */
     uint64_t committed_ms, events_committed;
     uint64_t revoked, nameless, leased, done, decoder_malformed, commits;
-    struct log_limit full_limit, lease_limit;
+    struct log_limit lease_limit;
 };
 
 static enum err said(const char *what, enum err e)
@@ -214,19 +215,17 @@ static void on_decoders(void *arg)
 
 static void hold(struct ingest *i)
 {
-    uint64_t held;
-
-    if (log_allowed(&i->full_limit, loop_now_ms(), &held))
+    if (!i->told_full)
         log_warn("journal: no room, holding agents and syslog back until there is"
                  " bytes=%" PRIu64 " queued=%" PRIu64, journal_bytes(i->journal),
                  journal_next(i->journal) - leases_floor(i->leases));
+    i->told_full = true;
     i->holding = true;
     sessions_open_credit(i->sessions, false);
 }
 
 static void go_on(struct ingest *i)
 {
-    log_info("journal: there is room again bytes=%" PRIu64, journal_bytes(i->journal));
     i->holding = false;
     sessions_open_credit(i->sessions, true);
 }
@@ -243,24 +242,36 @@ static void roll_back(struct ingest *i)
     hold(i);
 }
 
-static void commit(struct ingest *i)
+/* What was appended is durable: say so, and hand it on. */
+static void committed(struct ingest *i, uint64_t batches)
 {
-    i->commits += journal_pending(i->journal) > 0;
+    gather_committed(i->gather);
+    sessions_committed(i->sessions);
+    leases_extend(i->leases, journal_next(i->journal));
+    i->commits += batches > 0;
+    if (i->told_full && batches > 0 && !i->holding) {
+        log_info("journal: there is room again bytes=%" PRIu64, journal_bytes(i->journal));
+        i->told_full = false;
+    }
+    if (!i->holding && !journal_has_room(i->journal))
+        hold(i);
+}
+
+MUST_USE static enum err commit(struct ingest *i)
+{
+    uint64_t batches = journal_pending(i->journal);
+
     enum err e = journal_commit(i->journal);
     if (e == ERR_SYS)
         die("journal: %s; stopping, so that nothing is acknowledged that is not on disk",
             zmq_strerror(errno));
     i->committed_ms = loop_now_ms();
     i->events_committed = events_in(i);
-    if (e != ERR_OK) {
+    if (e == ERR_OK)
+        committed(i, batches);
+    else
         roll_back(i);
-        return;
-    }
-    gather_committed(i->gather);
-    sessions_committed(i->sessions);
-    leases_extend(i->leases, journal_next(i->journal));
-    if (!i->holding && !journal_has_room(i->journal))
-        hold(i);
+    return e;
 }
 
 /* Alone, a batch is committed at once; in a stream of them, once in commit_ms. */
@@ -297,8 +308,11 @@ static void on_turn(void *arg)
     if (!i->holding)
         append_gathered(i);
     if (!commit_may_wait(i, &left_ms)
-        || loop_once(i->run->loop, (uint32_t)left_ms, on_commit_due, i) != ERR_OK)
-        commit(i);
+        || loop_once(i->run->loop, (uint32_t)left_ms, on_commit_due, i) != ERR_OK) {
+        enum err e = commit(i);
+        if (e != ERR_OK)
+            log_debug("journal: %s", err_str(e));
+    }
     grant_leases(i);
 }
 
@@ -317,10 +331,9 @@ static void refresh_registry(struct ingest *i)
 
 static void try_again(struct ingest *i)
 {
-    if (gather_append(i->gather, i->journal, slice_of(i->run->name)) == ERR_SYS)
-        return;
-    commit(i);
-    if (journal_is_roomy(i->journal) && journal_pending(i->journal) == 0)
+    enum err gathered = gather_append(i->gather, i->journal, slice_of(i->run->name));
+
+    if (commit(i) == ERR_OK && gathered == ERR_OK && journal_is_roomy(i->journal))
         go_on(i);
 }
 

@@ -390,6 +390,17 @@ static void roll_back(struct journal *j)
     j->failed = ERR_OK;
 }
 
+/* Trim alone; and, because LMDB gives the pages that one transaction freed to the next but one,
+ * end another transaction behind it. */
+static enum err make_room(struct journal *j)
+{
+    enum err e = j->wanted_floor > j->floor ? commit(j, true) : ERR_OK;
+
+    if (e == ERR_OK)
+        e = put_number(j, "floor", j->floor);
+    return e == ERR_OK ? commit(j, false) : e;
+}
+
 enum err journal_commit(struct journal *j)
 {
     bool open = store_open_write(j->store), trimmable = j->wanted_floor > j->floor;
@@ -404,10 +415,9 @@ enum err journal_commit(struct journal *j)
     if (e == ERR_OK)
         return ERR_OK;
     roll_back(j);
-    if (e != ERR_FULL)
-        return e;
-    enum err alone = trimmable ? commit(j, true) : ERR_OK;
-    return alone == ERR_SYS ? alone : ERR_FULL;
+    if (e == ERR_FULL && make_room(j) == ERR_SYS)
+        return ERR_SYS;
+    return e;
 }
 
 enum err journal_read(struct journal *j, uint64_t offset, struct slice *ret)

@@ -248,9 +248,10 @@ static bool read_number(struct slice s, uint64_t *ret)
     if (s.n == 0 || s.n >= REGISTRY_USER_MAX)
         return false;
     for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] < '0' || s.p[i] > '9')
+        uint64_t digit = (uint64_t)(uint8_t)s.p[i] - '0';
+        if (digit > 9 || n > (UINT64_MAX - digit) / 10)
             return false;
-        n = n * 10 + (uint64_t)(s.p[i] - '0');
+        n = n * 10 + digit;
     }
     *ret = n;
     return true;

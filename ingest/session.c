@@ -21,6 +21,7 @@ struct session {
     uint64_t in_turn;           /* EVENTS since the last answer */
     enum nack_reason nacked;    /* told since the last batch taken; 0: nothing */
     uint64_t heard_us;
+    bool dropped;               /* a batch was not appended: the commit will fail */
     bool greeting;              /* its answer is a welcome, not an ack */
     size_t name_n;
     char name[];                /* as the registry had it at the hello */
@@ -310,8 +311,9 @@ static void append(struct sessions *s, const struct speaker *who, struct session
         .body = ev->body,
     });
     mark_dirty(s, x);
-    if (e != ERR_OK)
-        return;                         /* the commit will fail, and roll every session back */
+    x->dropped = e != ERR_OK;
+    if (x->dropped)
+        return;
     x->taken = ev->first + ev->count - 1;
     x->nacked = 0;
     s->counts.events += ev->count;
@@ -435,11 +437,11 @@ void sessions_rolled_back(struct sessions *s)
 {
     s->open = false;
     for (struct session *x; (x = take_dirty(s)) != NULL; ) {
-        if (x->taken != x->durable) {
-            x->taken = x->durable;
-            if (!x->greeting)
-                refuse(s, x, NACK_GAP);
-        }
+        bool again = x->dropped || x->taken != x->durable;
+        x->taken = x->durable;
+        x->dropped = false;
+        if (again && !x->greeting)
+            refuse(s, x, NACK_GAP);
         answer(s, x);
     }
 }

@@ -1,10 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <cmocka.h>
+#include "tests/test.h"
 
 #include "ingest/framing.h"
 
@@ -71,7 +65,7 @@ static void check(const char *story, size_t cut_at, struct heard *h, struct slic
 static void messages_are_the_same_however_the_stream_is_cut(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    for (size_t i = 0; i < ROWS(rows); i++)
         for (size_t at = 0; at <= rows[i].in.n; at++) {
             struct framing f = { 0 };
             struct heard h = { 0 };
@@ -86,7 +80,7 @@ static void messages_are_the_same_however_the_stream_is_cut(void **state)
 static void messages_are_the_same_byte_by_byte(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < ROWS(rows); i++) {
         struct framing f = { 0 };
         struct heard h = { 0 };
         start_hearing(&h);
@@ -115,7 +109,7 @@ static void a_long_message_is_cut_and_its_rest_dropped(void **state)
         { "", FRAMING_MAX, "\nnext\n" }, { "", FRAMING_MAX + 1, "\nnext\n" },
         { "", 3 * FRAMING_MAX, "\nnext\n" }, { "131073 <", 2 * FRAMING_MAX, "next\n" },
     };
-    for (size_t i = 0; i < sizeof long_rows / sizeof long_rows[0]; i++)
+    for (size_t i = 0; i < ROWS(long_rows); i++)
         for (size_t piece = 1000; piece < 300000; piece *= 7) {
             struct framing f = { 0 };
             struct lengths l = { .count = 0 };
@@ -157,7 +151,7 @@ static const struct { const char *story; struct slice in, want; } texts[] = {
 static void text_is_what_stands_behind_the_priority(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    for (size_t i = 0; i < ROWS(texts); i++) {
         struct slice got = framing_text(texts[i].in);
         if (!slice_eq(got, texts[i].want))
             fail_msg("%s: got \"%.*s\", want \"%.*s\"", texts[i].story, SLICE_FMT(got),

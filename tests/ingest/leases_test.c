@@ -1,10 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <cmocka.h>
+#include "tests/test.h"
 #include <msgpack.h>
 
 #include "ingest/leases.h"
@@ -114,7 +108,7 @@ static const struct { const char *story, *steps; uint32_t window; const char *wa
 static void leases_go_as_drawn(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < ROWS(rows); i++) {
         struct play p = { .now = 1000000 };
         char *steps = strdup(rows[i].steps), *got = NULL, *save = NULL;
         size_t n = 0;
@@ -170,7 +164,7 @@ static void held_that_does_not_read_is_refused(void **state)
     struct leases *l = NULL;
 
     assert_int_equal(leases_new(&l, 8, TIMEOUT, 1, 4), ERR_OK);
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    for (size_t i = 0; i < ROWS(bad); i++) {
         struct peer from = peer_of((char)('a' + i));
         assert_int_equal(leases_want(l, &from, 1, SLICE("d"), bad[i], 0), ERR_BADMSG);
     }
