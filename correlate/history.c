@@ -465,7 +465,7 @@ static struct past *past_new(const struct traits *t, struct slice full_log, size
     for (int i = 0; i < TRAIT_COUNT; i++)
         p->traits.at[i] = put_text(&to, t->at[i]);
     p->full_log = put_text(&to, full_log);
-    p->log = (struct slice){ p->full_log.p + log_at, log_n };
+    p->log = (struct slice){ slice_from(p->full_log, log_at).p, log_n };
     return p;
 }
 
@@ -501,7 +501,8 @@ static enum err take_in(struct history *h, struct past *p, const struct rule *r)
 enum err history_push(struct history *h, const struct rule *r)
 {
     const struct decoded *d = h->d;
-    bool inside = d->log.p >= d->full_log.p && d->log.p <= d->full_log.p + d->full_log.n;
+    bool inside = d->full_log.n > 0 && d->log.p >= d->full_log.p
+        && d->log.p <= d->full_log.p + d->full_log.n;
     struct past *p = past_new(current_traits(h), d->full_log,
                               inside ? (size_t)(d->log.p - d->full_log.p) : 0,
                               inside ? d->log.n : d->full_log.n);
@@ -536,7 +537,7 @@ static enum err pack_past(const struct past *p, msgpack_sbuffer *out)
     struct kept k = {
         .number = p->number, .time = p->time, .sid = p->sid, .matched = p->matched,
         .category = p->category, .full_log = p->full_log, .log_n = p->log.n,
-        .log_at = (uint64_t)(p->log.p - p->full_log.p),
+        .log_at = p->log.p != NULL ? (uint64_t)(p->log.p - p->full_log.p) : 0,
     };
 
     for (int i = 0; i < TRAIT_COUNT; i++)

@@ -155,9 +155,9 @@ static void take_out(struct seen *s, uint32_t i)
     s->n--;
 }
 
-static enum err make_room(struct seen *s, size_t bytes)
+static enum err make_room(struct seen *s, size_t entries, size_t bytes)
 {
-    while (s->n > 0 && (s->n >= s->entries_max || s->bytes + bytes > s->bytes_max)) {
+    while (s->n > 0 && (s->n + entries > s->entries_max || s->bytes + bytes > s->bytes_max)) {
         enum err e = note_change(s, &s->at[s->oldest].key);
         if (e != ERR_OK)
             return e;
@@ -223,7 +223,7 @@ enum err seen_put(struct seen *s, const struct digest *key, struct slice value)
     uint32_t i = find(s, key);
     if (i != NONE)
         take_out(s, i);
-    e = make_room(s, value.n);
+    e = make_room(s, 1, value.n);
     return e == ERR_OK ? insert(s, key, ++s->order, value) : e;
 }
 
@@ -293,6 +293,5 @@ enum err seen_restored(struct seen *s)
     if (n > 0)
         s->order = s->at[s->newest].order;
     free(sorted);
-    enum err e = make_room(s, 0);       /* the ceilings may be lower than they were */
-    return e;
+    return make_room(s, 0, 0);          /* the ceilings may be lower than they were */
 }

@@ -121,7 +121,7 @@ enum err decoded_unpack(struct decoded *d, const struct range *range, const stru
         .seq = range->first + e->index, .agent_name = range->agent_name,
         .agent_addr = range->agent_addr, .kind = e->kind, .sent = e->sent,
         .location = e->location, .full_log = e->full_log,
-        .log = { e->full_log.p + e->log_at, e->log_n }, .hostname = e->hostname,
+        .log = { slice_from(e->full_log, e->log_at).p, e->log_n }, .hostname = e->hostname,
         .program_name = e->program_name, .decoder = e->decoder, .decoder_leaf = e->decoder_leaf,
         .category = (uint32_t)e->category, .fts = e->fts, .flags = e->flags,
     };

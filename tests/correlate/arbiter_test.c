@@ -1,6 +1,8 @@
 /* Verdicts that a running OSSEC 4.3 gave, and the ones where we differ on purpose. */
 #include "tests/test.h"
 
+#include <unistd.h>
+
 #include "tests/common/rules_fixture.h"
 #include "tests/correlate/scene.h"
 
@@ -214,6 +216,46 @@ static void a_hostile_list_ends_nothing(void **state)
     fixture_end(&f);
 }
 
+/* OSSEC's own rules, where they are: one address tries unknown users, a second apart. */
+static void stock_rules_count_as_ossec_does(void **state)
+{
+    static const char conf[] = "../shared/data/ossec-4.3/ossec.conf";
+    static const char want[] = "AAAAAAABAAAAAAAbAAAA";  /* A: 5710, B: 5712, b: ignored */
+    const struct history_options o = { 8192, 128, true };
+    struct paths *paths = NULL;
+    struct config *config = NULL;
+    struct report *report = NULL;
+    struct ruleset *rs = NULL;
+    struct memory *m = NULL;
+    struct scene s;
+    char got[sizeof want] = "";
+
+    (void)state;
+    if (access(conf, R_OK) != 0) {
+        print_message("no %s: skipped\n", conf);
+        skip();
+    }
+    assert_int_equal(report_new(&report), ERR_OK);
+    assert_int_equal(paths_new(&paths, NULL), ERR_OK);
+    assert_int_equal(config_load(&config, conf, paths, report), ERR_OK);
+    assert_int_equal(ruleset_load(&rs, config, report), ERR_OK);
+    scene_begin(&s, rs, true);
+    assert_int_equal(memory_new(&m, rs, &o), ERR_OK);
+    for (size_t n = 0; n + 1 < sizeof want; n++) {
+        struct judgement v = scene_tell(&s, m, "Dec 10 07:11:42 host sshd[24224]: Invalid user chen "
+                                        "from 192.0.2.208", 100 + n, n, true);
+        assert_non_null(v.rule);
+        got[n] = (char)((v.alerts ? 'A' : 'a') + (v.rule->sid == 5712));
+    }
+    assert_string_equal(got, want);
+    memory_free(m);
+    scene_end(&s);
+    ruleset_free(rs);
+    config_free(config);
+    paths_free(paths);
+    report_free(report);
+}
+
 static void an_id_depends_on_event_and_rule_alone(void **state)
 {
     (void)state;
@@ -230,6 +272,7 @@ int main(void)
         cmocka_unit_test(verdicts_are_as_drawn),
         cmocka_unit_test(logs_that_led_to_a_hit_stand_newest_first),
         cmocka_unit_test(a_hostile_list_ends_nothing),
+        cmocka_unit_test(stock_rules_count_as_ossec_does),
         cmocka_unit_test(an_id_depends_on_event_and_rule_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
