@@ -7,7 +7,6 @@
 #include "common/stage/hop.h"
 #include "common/stage/log.h"
 #include "common/stage/loop.h"
-#include "common/wire/mp.h"
 
 #define ENDPOINTS_MAX 16
 #define FLIGHT_MAX    256       /* EVENTS messages unacknowledged, whatever credit says */
@@ -49,7 +48,7 @@ enum err uplink_options(void *socket, const struct identity *id)
         { ZMQ_CURVE_PUBLICKEY, id->public },
         { ZMQ_CURVE_SECRETKEY, id->secret },
     };
-    int64_t most = (int64_t)MP_FRAME_MAX + 1024;
+    int64_t most = UPLINK_MESSAGE_MAX;
 
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         if (zmq_setsockopt(socket, numbers[i].option, &numbers[i].value, sizeof(int)) != 0)

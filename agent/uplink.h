@@ -24,6 +24,7 @@
 #define UPLINK_URGE_MS    2000          /* ... and when an acknowledgement is overdue */
 #define UPLINK_SILENT_MS  15000         /* no answer: the manager has gone, try the next endpoint */
 #define UPLINK_ANSWER_MS  5000          /* ... and to a hello */
+#define UPLINK_MESSAGE_MAX (64 << 10)   /* bytes of a message that the manager may send us */
 #define UPLINK_PAUSE_MAX_MS 30000       /* longest pause between two attempts */
 
 struct uplink;
