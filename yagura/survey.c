@@ -10,7 +10,7 @@
 #include "common/stage/loop.h"
 #include "common/wire/mp.h"
 
-struct asked { char *name; void *socket; zmq_msg_t answer; bool has_answer; };
+struct asked { char *name; void *socket; zmq_msg_t answer; bool was_asked, has_answer; };
 
 struct survey {
     size_t n;
@@ -49,16 +49,22 @@ static enum err list_names(struct survey *s, const char *run_dir)
     return e;
 }
 
-static enum err ask(struct asked *a, void *zmq, const char *run_dir)
+static enum err dial(struct asked *a, void *zmq, const char *run_dir)
 {
     char *endpoint = NULL;
-    struct status question = { .what = 0 };
 
     if (asprintf(&endpoint, "ipc://%s/ctl/%s", run_dir, a->name) < 0)
         return ERR_NOMEM;
     enum err e = hop_connect(&a->socket, zmq, ZMQ_DEALER, endpoint);
     free(endpoint);
-    return e == ERR_OK ? hop_send_record(a->socket, NULL, &status_schema, &question) : e;
+    return e;
+}
+
+static void ask(struct asked *a)
+{
+    struct status question = { .what = 0 };
+
+    a->was_asked = hop_send_record(a->socket, NULL, &status_schema, &question) == ERR_OK;
 }
 
 static void take(struct survey *s, size_t i)
@@ -85,13 +91,18 @@ static void collect(struct survey *s, uint32_t timeout_ms)
         for (size_t i = 0; i < s->n; i++)
             if (s->asked[i].socket != NULL && !s->asked[i].has_answer) {
                 which[n] = i;
-                items[n++] = (zmq_pollitem_t){ .socket = s->asked[i].socket, .events = ZMQ_POLLIN };
+                items[n++] = (zmq_pollitem_t){      /* sending waits for the connection */
+                    .socket = s->asked[i].socket,
+                    .events = s->asked[i].was_asked ? ZMQ_POLLIN : ZMQ_POLLOUT,
+                };
             }
         if (n == 0 || now >= until || zmq_poll(items, n, (long)(until - now)) < 0)
             return;
         for (int k = 0; k < n; k++)
             if (items[k].revents & ZMQ_POLLIN)
                 take(s, which[k]);
+            else if (items[k].revents & ZMQ_POLLOUT)
+                ask(&s->asked[which[k]]);
     }
 }
 
@@ -108,7 +119,7 @@ enum err survey_new(struct survey **ret, void *zmq, const char *run_dir, uint32_
     }
     for (size_t i = 0; i < s->n; i++) {
         s->row[i].name = s->asked[i].name;
-        (void)ask(&s->asked[i], zmq, run_dir);          /* who cannot be asked does not answer */
+        (void)dial(&s->asked[i], zmq, run_dir);         /* who cannot be reached does not answer */
     }
     collect(s, timeout_ms);
     *ret = s;
