@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <stdint.h>
 
-#include "common/wire/mp.h"
-
 #ifndef ZMQ_ZAP_ENFORCE_DOMAIN
 #define ZMQ_ZAP_ENFORCE_DOMAIN 93       /* of libzmq's draft header; the library has it */
 #endif
@@ -26,7 +24,7 @@ static const struct row rows[] = {
     { "CURVE_SERVER",       ZMQ_CURVE_SERVER,       INT,   1, NULL, false },
     { "ZAP_DOMAIN",         ZMQ_ZAP_DOMAIN,         TEXT,  0, EDGE_DOMAIN, false },
     { "ZAP_ENFORCE_DOMAIN", ZMQ_ZAP_ENFORCE_DOMAIN, INT,   1, NULL, false },
-    { "MAXMSGSIZE",         ZMQ_MAXMSGSIZE,         INT64, (int64_t)MP_FRAME_MAX, NULL, false },
+    { "MAXMSGSIZE",         ZMQ_MAXMSGSIZE,         INT64, (int64_t)EDGE_FRAME_MAX, NULL, false },
     { "HANDSHAKE_IVL",      ZMQ_HANDSHAKE_IVL,      INT,   10000, NULL, false },
     { "HEARTBEAT_IVL",      ZMQ_HEARTBEAT_IVL,      INT,   10000, NULL, false },
     { "HEARTBEAT_TIMEOUT",  ZMQ_HEARTBEAT_TIMEOUT,  INT,   30000, NULL, false },

@@ -14,7 +14,8 @@
 #include "common/slice.h"
 #include "common/stage/hop.h"
 
-#define EDGE_DOMAIN "yagura-agents"
+#define EDGE_DOMAIN    "yagura-agents"
+#define EDGE_FRAME_MAX ((size_t)1 << 20)        /* bytes of one message; longer ones end the connection */
 
 /* A ROUTER with every option set, not bound yet.  secret: the manager's CURVE key.  ERR_SYS: an option
  * was refused, zmq_errno() tells why.  The caller ends *ret with hop_close(). */
