@@ -268,7 +268,7 @@ static enum err put_batch(struct journal *j, enum journal_stream which, const st
 
 static bool add(msgpack_sbuffer *to, const char *from, const char *end)
 {
-    return msgpack_sbuffer_write(to, from, (size_t)(end - from)) == 0;
+    return end == from || msgpack_sbuffer_write(to, from, (size_t)(end - from)) == 0;
 }
 
 /* Sort a mixed batch: what a rule raised, what the archives want. */

@@ -28,8 +28,21 @@ static void clear_fields(struct decoded *d)
     d->n_order = 0;
 }
 
+/* Readers of JSON in C and Java refuse whole numbers of 64 bits without a sign. */
+static bool has_sane_numbers(const struct alert *a)
+{
+    const uint64_t all[] = { a->rule, a->level, a->frequency, a->firedtimes };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i] > INT64_MAX)
+            return false;
+    return true;
+}
+
 enum err entry_fill(struct entry *e)
 {
+    if (!has_sane_numbers(&e->a))
+        return ERR_BADMSG;
     clear_fields(&e->d);
     enum err err = decoded_unpack_fields(&e->d, e->a.fields);
     return err == ERR_OK ? read_context(e) : err;

@@ -175,7 +175,7 @@ static enum err reopen(struct file *f)
     return e;
 }
 
-/* Is it still there, still ours, and as long as we left it? */
+/* Still there, still ours, and as long as we left it? */
 static enum err look(struct file *f)
 {
     struct stat named, ours;
@@ -192,6 +192,15 @@ static enum err look(struct file *f)
     }
     f->torn = false;
     return ERR_OK;
+}
+
+enum err file_look(struct file *f, bool *changed)
+{
+    struct file_state before = f->state;
+    enum err e = look(f);
+
+    *changed = e == ERR_OK && (before.inode != f->state.inode || before.length != f->state.length);
+    return e;
 }
 
 static void take_back(struct file *f)

@@ -14,6 +14,7 @@
 #ifndef ALERTD_SINKS_FILE_H
 #define ALERTD_SINKS_FILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -31,6 +32,9 @@ MUST_USE enum err file_open(struct file **ret, const char *log_dir, const char *
                             const struct file_state *committed, file_writer *writer);
 void file_free(struct file *f);                 /* NULL is fine */
 
+/* Is it still as we left it?  If not, *changed: its state is another now, and must be committed before
+ * the next append, or a crash would not know what is ours.  ERR_FULL, ERR_SYS as below. */
+MUST_USE enum err file_look(struct file *f, bool *changed);
 /* Append all of it or nothing.  ERR_FULL: no room on the disk; what was begun is taken back.
  * ERR_SYS likewise, for any other reason. */
 MUST_USE enum err file_append(struct file *f, struct slice bytes);

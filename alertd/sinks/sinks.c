@@ -41,6 +41,22 @@ struct sinks {
     bool broken;                        /* a sync failed: what is on disk is not known any more */
 };
 
+static enum err commit_place(struct sinks *s, struct sink *k)
+{
+    struct file_state state = file_state(k->file);
+
+    if (!k->unsynced)
+        return ERR_OK;
+    enum err e = file_sync(k->file);
+    if (e != ERR_OK) {
+        log_error("%s: sync failed: %s", file_path(k->file), strerror(errno));
+        s->broken = true;
+        return ERR_SYS;
+    }
+    k->unsynced = false;
+    return journal_set_sink(s->journal, k->place, k->next, (struct slice){ (char *)&state, sizeof state });
+}
+
 static enum err open_sink(struct sinks *s, const struct row *row, const struct sinks_config *c)
 {
     struct sink *k = &s->sink[row - rows];
@@ -62,7 +78,8 @@ static enum err open_sink(struct sinks *s, const struct row *row, const struct s
     if (e != ERR_OK)
         log_error("%s/%s/%s.%s: %s", c->log_dir, row->kind, row->kind, row->ext,
                   e == ERR_NOMEM ? err_str(e) : strerror(errno));
-    return e;
+    k->unsynced = true;
+    return e == ERR_OK ? commit_place(s, k) : e;
 }
 
 static void scan(struct sinks *s, const char *log_dir)
@@ -90,6 +107,8 @@ enum err sinks_open(struct sinks **ret, struct journal *j, const struct sinks_co
     enum err e = compressor_new(&s->compressor);
     for (size_t i = 0; i < SINK_COUNT && e == ERR_OK; i++)
         e = open_sink(s, &rows[i], c);
+    if (e == ERR_OK && (e = journal_commit(j)) != ERR_OK)
+        log_error("alert journal: %s", err_str(e));
     if (e != ERR_OK) {
         sinks_free(s);
         return e;
@@ -135,22 +154,6 @@ static bool gather(void *arg, const struct entry *e)
     return true;
 }
 
-static enum err commit_place(struct sinks *s, struct sink *k)
-{
-    struct file_state state = file_state(k->file);
-
-    if (!k->unsynced)
-        return ERR_OK;
-    enum err e = file_sync(k->file);
-    if (e != ERR_OK) {
-        log_error("%s: sync failed: %s", file_path(k->file), strerror(errno));
-        s->broken = true;
-        return ERR_SYS;
-    }
-    k->unsynced = false;
-    return journal_set_sink(s->journal, k->place, k->next, (struct slice){ (char *)&state, sizeof state });
-}
-
 /* Two commits about the rename: a start in between finds the file by its number and puts it
  * back (file_open). */
 static enum err begin_new_day(struct sinks *s, struct sink *k, uint64_t day)
@@ -176,11 +179,28 @@ static enum err begin_new_day(struct sinks *s, struct sink *k, uint64_t day)
     return e;
 }
 
+/* Somebody has moved or cut the file: what is ours in it begins anew, and is on record before
+ * anything is written. */
+static enum err look(struct sinks *s, struct sink *k)
+{
+    bool changed;
+    enum err e = file_look(k->file, &changed);
+
+    if (e != ERR_OK || !changed)
+        return e;
+    log_warn("%s is not as it was left: going on with what is there", file_path(k->file));
+    k->unsynced = true;
+    e = commit_place(s, k);
+    return e == ERR_OK ? journal_commit(s->journal) : e;
+}
+
 static enum err write_gathered(struct sinks *s, struct gathering *g)
 {
     if (!buffer_ok(&s->buffer))
         return ERR_NOMEM;
-    enum err e = s->buffer.n > 0 ? file_append(g->k->file, buffer_slice(&s->buffer)) : ERR_OK;
+    enum err e = look(s, g->k);
+    if (e == ERR_OK && s->buffer.n > 0)
+        e = file_append(g->k->file, buffer_slice(&s->buffer));
     if (e != ERR_OK)
         return e;
     g->k->unsynced |= g->next != g->k->next;
