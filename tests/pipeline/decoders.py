@@ -18,11 +18,15 @@ def read_stream():
         return [next(f) for _ in range(LINES)]
 
 
-def prepare(lines):
+def prepare():
     """An enrolled agent with one log; its state is copied so that both runs are one host."""
     t = Tower(rules=stock_rules(), now=NOW)
-    t.localfiles = "<localfile><location>/nonexistent</location></localfile>"
     t.enrol()
+    t.start("ingest")
+    t.start("agent")                    # its first start draws the number of its stream
+    wait_for("a connection", lambda: t.status("agent")["connected"])
+    t.stop("agent")
+    t.stop("ingest")
     return t
 
 
@@ -69,7 +73,7 @@ def disturb(t, at):
 
 def a_killed_and_an_added_decoder_change_no_alert():
     lines = read_stream()
-    template = prepare(lines)
+    template = prepare()
     try:
         want_log, want_json = run(template, lines, 1)
         got_log, got_json = run(template, lines, 2, disturb)
