@@ -95,7 +95,8 @@ conformance: all
 	@/usr/bin/python3 tests/conformance.py $(O)/bin $(V)
 
 bench: all $(BENCHES)
-	@for b in tests/bench/*.sh; do [ ! -e $$b ] || YAGURA_BIN=$(O)/bin $$b || exit 1; done
+	@for b in tests/bench/*.sh; do O=$(O) YAGURA_BIN=$(O)/bin $$b || exit 1; done
+	@for b in tests/bench/*.py; do O=$(O) /usr/bin/python3 $$b || exit 1; done
 
 rooms:                          # ARCHITECTURE.md, "Who may include whom"
 	@! { grep -rHn '#include "' common  --include=*.[ch] | grep -v '"common/\|"schemas/'; \

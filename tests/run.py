@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 
-TIMEOUT_S = 300
+TIMEOUT_S = 400
 JOBS = 2
 
 
@@ -55,20 +55,25 @@ def count(lines, code):
 
 
 def script(build):
-    return {"YAGURA_BIN": os.path.abspath(os.path.join(build, "bin")), "O": os.path.abspath(build)}
+    slow = "4" if "asan" in build else "1"
+    return {"YAGURA_BIN": os.path.abspath(os.path.join(build, "bin")), "O": os.path.abspath(build),
+            "SLOW": os.environ.get("SLOW", slow)}
+
+
+def interpreter(path):
+    """The program behind #! in the first line; none for what other scripts only import."""
+    with open(path, "rb") as f:
+        first = f.readline().decode("utf-8", "replace")
+    return first[2:].split() if first.startswith("#!") else None
 
 
 def jobs_of(build, fuzz):
     """(name, argv, environment, is it a fuzz target)"""
     for path in sorted(glob.glob(build + "/tests/*/*_test")):
         yield path[len(build) + 1:], [path], {"CMOCKA_MESSAGE_OUTPUT": "TAP"}, False
-    for kind in ("ruleset", "pipeline"):
-        for path in sorted(glob.glob("tests/%s/*_test.sh" % kind)
-                           + glob.glob("tests/%s/*_test.py" % kind)):
-            run = "/usr/bin/python3" if path.endswith(".py") else "/bin/sh"
-            if open(path).readline().startswith("#!/bin/bash"):
-                run = "/bin/bash"
-            yield path, [run, path], script(build), False
+    for path in sorted(glob.glob("tests/ruleset/*.*") + glob.glob("tests/pipeline/*.*")):
+        if path.endswith((".py", ".sh")) and interpreter(path):
+            yield path, interpreter(path) + [path], script(build), False
     seconds = os.environ.get("FUZZ_SECONDS", "5")
     for path in sorted(glob.glob(fuzz + "/fuzz/*")) if fuzz else []:
         name = os.path.basename(path)
