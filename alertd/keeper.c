@@ -24,26 +24,29 @@ struct keeper {
     struct source *source;
     size_t n_sources;
     bool appended;                      /* the open transaction holds alerts */
-    bool full;                          /* and told so */
-    uint64_t retry_ms;                  /* when full: try again from then on */
+    bool stuck;                         /* the store refused a transaction, and none has passed since */
+    uint64_t retry_ms;                  /* when stuck: try again from then on */
+    bool told_full;
     struct log_limit refused_lines;
 };
 
 static void go_on(void *arg);
 
-static bool is_busy(const struct keeper *k)
+static bool may_fetch(const struct keeper *k)
 {
-    return k->full && loop_now_ms() < k->retry_ms;
+    return !k->appended && !journal_is_full(k->journal)
+        && (!k->stuck || loop_now_ms() >= k->retry_ms);
 }
 
-static void tell_full(struct keeper *k, bool full)
+static void tell_full(struct keeper *k)
 {
-    k->retry_ms = loop_now_ms() + BEAT_MS;
-    if (full && !k->full)
+    bool full = k->stuck || journal_is_full(k->journal);
+
+    if (full && !k->told_full)
         log_error("the alert journal is full: nothing is fetched until there is room; nothing is lost");
-    if (!full && k->full)
+    if (!full && k->told_full)
         log_info("the alert journal has room again");
-    k->full = full;
+    k->told_full = full;
 }
 
 /* Nothing of the transaction was kept: what was fetched is asked for again. */
@@ -54,7 +57,9 @@ static void step_back(struct keeper *k, enum err e)
     for (size_t i = 0; i < k->n_sources; i++)
         fetcher_back(k->source[i].fetcher);
     k->appended = false;
-    tell_full(k, true);
+    k->stuck = true;
+    k->retry_ms = loop_now_ms() + BEAT_MS;
+    tell_full(k);
 }
 
 static void commit(struct keeper *k)
@@ -65,9 +70,10 @@ static void commit(struct keeper *k)
         step_back(k, e);
         return;
     }
+    if (k->appended)                    /* an empty transaction proves nothing */
+        k->stuck = false;
     k->appended = false;
-    if (journal_is_full(k->journal) != k->full)
-        tell_full(k, journal_is_full(k->journal));
+    tell_full(k);
 }
 
 static void ask(struct source *s)
@@ -82,7 +88,7 @@ static void ask(struct source *s)
 
 static void ask_all(struct keeper *k)
 {
-    if (k->appended || is_busy(k))
+    if (!may_fetch(k))
         return;
     for (size_t i = 0; i < k->n_sources; i++)
         ask(&k->source[i]);
@@ -385,7 +391,7 @@ void keeper_status(void *self, struct status_values *v)
             status_count(v, s.name, s.written);
     }
     status_count(v, "journal_bytes", journal_bytes(k->journal));
-    status_count(v, "journal_full", k->full);
+    status_count(v, "journal_full", k->told_full);
     status_count(v, "oldest", journal_first(k->journal, JOURNAL_ALERTS));
     status_count(v, "newest", journal_next(k->journal, JOURNAL_ALERTS) - 1);
     status_count(v, "replay_asked", r.asked);
