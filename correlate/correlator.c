@@ -16,6 +16,8 @@
 #define WAITING_MAX 8           /* fetches that wait for an alert */
 #define RETRY_MS    1000        /* between looks for room on a full disk */
 #define TRIM_MS     1000        /* alerts that alertd has may stay so long */
+#define OUTBOX_TIGHT ((uint64_t)256 << 10)      /* bytes of alerts kept while the disk is all but full: what
+                                 * was deleted of them is room inside the state for the next */
 
 struct answer { struct peer to; struct range_ack ack; };
 struct waiting_fetch { struct peer to; uint64_t from, max; };
@@ -181,17 +183,29 @@ static void add_ack(struct correlator *c, const struct peer *to, uint64_t ingest
 
 /* committing */
 
+static void on_retry(void *arg);
+
+static void retry_later(struct correlator *c)
+{
+    if (loop_once(c->run->loop, RETRY_MS, on_retry, c) != ERR_OK)
+        give_up("timer", ERR_NOMEM);
+}
+
 static void pause_if_needed(struct correlator *c)
 {
-    bool pause = c->full || outbox_counts(state_outbox(c->state)).bytes > c->outbox_max;
+    bool tight = c->full || state_tight(c->state);
+    uint64_t most = tight ? OUTBOX_TIGHT : c->outbox_max;
+    bool pause = c->full || outbox_counts(state_outbox(c->state)).bytes > most;
 
+    if (tight && pause)
+        retry_later(c);
     if (pause == c->paused)
         return;
     c->paused = pause;
     loop_pause_socket(c->run->loop, c->decoders, pause);
     if (pause && !c->told) {
         log_warn("%s is full: no events are taken until there is room",
-                 c->full ? "the disk or the state" : "the outbox");
+                 tight ? "the disk or the state" : "the outbox");
         c->told = true;
     }
 }
@@ -204,8 +218,6 @@ static void tell_of_room(struct correlator *c)
     c->told = false;
 }
 
-static void on_retry(void *arg);
-
 /* Memory is as the last commit left it; what came since must come again, so we are another. */
 static void stand_back(struct correlator *c)
 {
@@ -213,8 +225,6 @@ static void stand_back(struct correlator *c)
     c->n_acks = 0;
     reorder_clear(c->reorder);
     new_boot(c);
-    if (loop_once(c->run->loop, RETRY_MS, on_retry, c) != ERR_OK)
-        give_up("timer", ERR_NOMEM);
 }
 
 static void commit(void *arg)

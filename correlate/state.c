@@ -345,6 +345,11 @@ enum err state_commit(struct state *s, uint64_t trim)
     return again != ERR_OK ? again : e;
 }
 
+bool state_tight(const struct state *s)
+{
+    return store_tight(s->store);
+}
+
 void state_usage(struct state *s, uint64_t *used, uint64_t *cap)
 {
     store_usage(s->store, used, cap);

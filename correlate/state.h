@@ -35,6 +35,7 @@ MUST_USE enum err state_advance(struct state *s, uint64_t ingest, uint64_t next)
 MUST_USE enum err state_commit(struct state *s, uint64_t trim);
 MUST_USE enum err state_rollback(struct state *s);      /* the same state, without trying */
 
+bool state_tight(const struct state *s);        /* see store_tight() */
 void state_usage(struct state *s, uint64_t *used, uint64_t *cap);
 
 #endif

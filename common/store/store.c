@@ -4,6 +4,7 @@
 #include <lmdb.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 struct store {
     MDB_env *env;
@@ -281,6 +282,18 @@ uint64_t store_entries(struct store *s, size_t table)
     return stat.ms_entries;
 }
 
+bool store_tight(const struct store *s)
+{
+    mdb_filehandle_t fd;
+    struct statvfs disk;
+
+    if (mdb_env_get_fd(s->env, &fd) != 0 || fstatvfs(fd, &disk) != 0)
+        return false;
+    uint64_t reserve = (uint64_t)disk.f_blocks * disk.f_frsize / STORE_RESERVE_SHARE;
+    reserve = reserve < STORE_RESERVE ? reserve : STORE_RESERVE;
+    return (uint64_t)disk.f_bavail * disk.f_frsize < reserve;
+}
+
 enum err store_commit(struct store *s)
 {
     store_release(s);
@@ -288,7 +301,9 @@ enum err store_commit(struct store *s)
         return ERR_OK;
     MDB_txn *txn = s->write;
     s->write = NULL;
-    return err_of(mdb_txn_commit(txn));
+    int rc = mdb_txn_commit(txn);
+    /* LMDB says EIO of a write that was cut short, which is how a disk becomes full. */
+    return err_of(rc == EIO && store_tight(s) ? ENOSPC : rc);
 }
 
 void store_abort(struct store *s)

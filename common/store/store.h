@@ -18,6 +18,8 @@
 #include "common/slice.h"
 
 #define STORE_TABLES_MAX 16
+#define STORE_RESERVE ((uint64_t)64 << 20)      /* bytes of the disk kept free, see store_tight() ... */
+#define STORE_RESERVE_SHARE 16                  /* ... or this part of it, when that is less */
 #define STORE_KEY_MAX 511               /* LMDB's own limit; longer keys: ERR_RANGE */
 
 struct store;
@@ -61,6 +63,10 @@ bool store_open_write(const struct store *s);   /* is a transaction open? */
 /* End the read snapshot that a store_get outside a write transaction keeps, so that old pages can
  * be reused; store_commit and store_abort do it too.  Call at least once a turn. */
 void store_release(struct store *s);
+
+/* Is the disk all but full?  Deleting takes room, too: who takes little in while this is true can
+ * still delete, and so make room inside the store. */
+bool store_tight(const struct store *s);
 
 /* Bytes of the map in use, and the cap. */
 void store_usage(struct store *s, uint64_t *used, uint64_t *cap);
