@@ -100,9 +100,10 @@ def an_unregistered_key_is_refused_and_counted():
         assert manager
         t.stop("agent")
         t.tool("agents", "remove", "web1")
+        wait_for("the removal to be noticed", lambda: t.status("ingest")["agents"] == 0)
         t.start("agent")
         write(t, 0, 5)
-        wait_for("a refusal", lambda: t.status("ingest")["refused"] > 0)
+        wait_for("a refusal", lambda: t.status("ingest")["unknown_key"] > 0)
         assert t.alerts() == []
     finally:
         t.close()
