@@ -14,6 +14,7 @@ struct arbiter {
     bool alone, watched;
     struct arbiter_counts counts;
     struct decisions list;
+    uint8_t outcome[DECISIONS_MAX];     /* enum outcome, of each decision in list */
 };
 
 enum err arbiter_new(struct arbiter **ret, const struct ruleset *rs, bool alone)
@@ -53,6 +54,16 @@ void arbiter_watch(struct arbiter *j, walk_watcher *watcher, void *arg)
 struct arbiter_counts arbiter_counts(const struct arbiter *j)
 {
     return j->counts;
+}
+
+const struct decisions *arbiter_decisions(const struct arbiter *j)
+{
+    return &j->list;
+}
+
+enum outcome arbiter_outcome(const struct arbiter *j, uint32_t i)
+{
+    return j->outcome[i];
 }
 
 static bool read_decision(struct slice *rest, struct decision *ret)
@@ -166,11 +177,15 @@ static const struct rule *try_branch(struct trial *k, uint32_t i)
     const struct lines outer = k->lines;
     uint32_t end = behind(list, i);
 
-    if (holds(k, &list->at[i], r)) {
+    bool held = holds(k, &list->at[i], r);
+    k->j->outcome[i] = held ? OUTCOME_HELD : OUTCOME_FAILED;
+    if (held) {
         for (uint32_t c = i + 1; c < end && found == NULL && k->err == ERR_OK; c = behind(list, c))
             found = try_branch(k, c);
-        if (found == NULL && !r->noalert)
+        if (found == NULL && !r->noalert) {
             found = r;
+            k->j->outcome[i] = OUTCOME_VERDICT;
+        }
     }
     if (found == NULL)
         k->lines = outer;
@@ -244,6 +259,7 @@ enum err arbiter_event(struct arbiter *j, struct memory *m, struct decoded *d, s
         || !read_list(j, decisions))
         walk(j, d);
     history_begin(memory_history(m), d, d->received / 1000000);
+    memset(j->outcome, OUTCOME_UNTRIED, j->list.n);
     *ret = (struct judgement){ .rule = decide(&k) };
     if (k.err != ERR_OK)
         return k.err;

@@ -44,6 +44,12 @@ MUST_USE enum err arbiter_event(struct arbiter *j, struct memory *m, struct deco
 /* Watch the walks; NULL ends it.  While somebody watches, every event is walked. */
 void arbiter_watch(struct arbiter *j, walk_watcher *watcher, void *arg);
 
+/* What became of the last event's decisions, in their order: untried ones stand behind the verdict, or
+ * below one that failed. */
+enum outcome { OUTCOME_UNTRIED, OUTCOME_FAILED, OUTCOME_HELD, OUTCOME_VERDICT };
+const struct decisions *arbiter_decisions(const struct arbiter *j);
+enum outcome arbiter_outcome(const struct arbiter *j, uint32_t i);
+
 struct arbiter_counts arbiter_counts(const struct arbiter *j);
 
 /* Append the alert record of a judgement to out; rule NULL makes a record for the archives.  What does

@@ -16,7 +16,7 @@ struct bench {
     struct memory *memory;
     struct trace trace;
     bool fresh;
-    msgpack_sbuffer alert, info, out;
+    msgpack_sbuffer alert, info, out, told;
     int to;
 };
 
@@ -55,7 +55,7 @@ static enum err tell(struct bench *b, struct slice event, const struct decoded *
 {
     struct verdict verdict = {
         .event = event, .rule = v->rule != NULL ? v->rule->sid : 0, .matched = v->rule != NULL,
-        .alerted = v->alerts, .trace = bytes_of(&b->trace.text),
+        .alerted = v->alerts, .trace = bytes_of(&b->told),
     };
 
     msgpack_sbuffer_clear(&b->alert);
@@ -98,10 +98,12 @@ static enum err judge_one(struct bench *b, const struct range *r, struct slice p
         e = forget(b);
     if (e != ERR_OK)
         return e;
-    msgpack_sbuffer_clear(&b->trace.text);
+    b->trace.n = 0;
     e = arbiter_event(b->arbiter, b->memory, &d, decisions, r->revision == ruleset_revision(b->rs),
                       &v);
     memory_settle(b->memory);
+    msgpack_sbuffer_clear(&b->told);
+    trace_tell(&b->trace, b->arbiter, &b->told);
     return e == ERR_OK ? tell(b, packed, &d, &v) : e;
 }
 
@@ -137,7 +139,7 @@ static void bench_close(struct bench *b)
     msgpack_sbuffer_destroy(&b->alert);
     msgpack_sbuffer_destroy(&b->info);
     msgpack_sbuffer_destroy(&b->out);
-    msgpack_sbuffer_destroy(&b->trace.text);
+    msgpack_sbuffer_destroy(&b->told);
     memory_free(b->memory);
     arbiter_free(b->arbiter);
     ruleset_free(b->rs);
