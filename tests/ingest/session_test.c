@@ -206,8 +206,8 @@ static void a_full_store_is_told_and_not_acknowledged(void **state)
     } while (strncmp(p.got, "full", 4) != 0);
     fclose(p.out);
 
-    char want[sizeof "full nack1:00000 ack:00000:0 "];
-    snprintf(want, sizeof want, "full nack1:%d ack:%d:0 ", (int)first - 500, (int)first - 501);
+    char want[sizeof "full nack1: ack::0 " + 2 * 20];
+    snprintf(want, sizeof want, "full nack1:%" PRIu64 " ack:%" PRIu64 ":0 ", first - 500, first - 501);
     assert_string_equal(p.got, want);
     uint64_t upto = 0;
     assert_int_equal(journal_upto(p.journal, 1, 7, &upto), ERR_OK);
