@@ -33,6 +33,8 @@ static const struct { const char *name; char letter; bool has_value; const char 
 
 struct life {
     struct run run;
+    struct paths *paths;
+    struct config *config;
     void *self;
     struct control *control;
     const char *given[N_COMMON];
@@ -89,18 +91,16 @@ static void read_options(struct life *l, int argc, char **argv)
 static void read_config(struct life *l)
 {
     struct report *r;
-    struct paths *paths;
-    struct config *config;
 
-    if (report_new(&r) != ERR_OK || paths_new(&paths, l->given[COMMON_PREFIX]) != ERR_OK)
+    if (report_new(&r) != ERR_OK || paths_new(&l->paths, l->given[COMMON_PREFIX]) != ERR_OK)
         die("out of memory");
-    enum err e = config_load(&config, l->given[COMMON_CONFIG], paths, r);
+    enum err e = config_load(&l->config, l->given[COMMON_CONFIG], l->paths, r);
     report_print(r, stderr);
     if (e != ERR_OK)
         die("configuration: %s", err_str(e));
     report_free(r);
-    l->run.paths = paths;
-    l->run.config = config;
+    l->run.paths = l->paths;
+    l->run.config = l->config;
 }
 
 const char *run_flag(const struct run *r, const char *name)
@@ -220,7 +220,6 @@ static void finish(struct life *l)
     loop_free(l->run.loop);
     (void)close(l->signal_fd);
     (void)close(l->lock_fd);
-    free(l->values);
 }
 
 static void serve(struct life *l)
@@ -249,6 +248,32 @@ static uint64_t read_now(const char *text)
     return (uint64_t)n * 1000000;
 }
 
+static int live(struct life *l)
+{
+    const struct stage *s = l->run.stage;
+    int status = 0;
+
+    read_config(l);
+    if (l->given[COMMON_PIPE] == NULL)
+        serve(l);
+    else if (s->pipe != NULL)
+        status = s->pipe(&l->run, STDIN_FILENO, STDOUT_FILENO);
+    else
+        die("%s has no test mode", s->name);
+    config_free(l->config);
+    paths_free(l->paths);
+    return status;
+}
+
+static void set_name(struct life *l)
+{
+    if (l->given[COMMON_NAME] != NULL)
+        l->run.name = l->given[COMMON_NAME];
+    if (strchr(l->run.name, '/') != NULL || l->run.name[0] == '.')
+        die("--name %s: not a plain name", l->run.name);
+    log_setup(l->run.name, l->given[COMMON_DEBUG] != NULL ? LEVEL_DEBUG : LEVEL_INFO);
+}
+
 int stage_main(const struct stage *s, int argc, char **argv)
 {
     struct life l = { .run = { .stage = s, .name = s->name }, .signal_fd = -1, .lock_fd = -1 };
@@ -268,18 +293,9 @@ int stage_main(const struct stage *s, int argc, char **argv)
         printf("yagura-%s %s\n", s->name, YAGURA_VERSION);
         return 0;
     }
-    if (l.given[COMMON_NAME] != NULL)
-        l.run.name = l.given[COMMON_NAME];
-    if (strchr(l.run.name, '/') != NULL || l.run.name[0] == '.')
-        die("--name %s: not a plain name", l.run.name);
-    log_setup(l.run.name, l.given[COMMON_DEBUG] != NULL ? LEVEL_DEBUG : LEVEL_INFO);
+    set_name(&l);
     l.run.now_us = read_now(l.given[COMMON_NOW]);
-    read_config(&l);
-    if (l.given[COMMON_PIPE] == NULL) {
-        serve(&l);
-        return 0;
-    }
-    if (s->pipe == NULL)
-        die("%s has no test mode", s->name);
-    return s->pipe(&l.run, STDIN_FILENO, STDOUT_FILENO);
+    int status = live(&l);
+    free(l.values);
+    return status;
 }
