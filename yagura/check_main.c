@@ -82,9 +82,11 @@ static int check(const char *file, const char *prefix)
     if (e == ERR_OK)
         e = paths_new(&paths, prefix);
     if (e == ERR_OK)
-        e = config_load(&c, file, paths, r);
-    if (e == ERR_OK)
-        e = ruleset_load(&rs, c, r);
+        e = config_load_faulty(&c, file, paths, r);
+    if (c != NULL) {
+        enum err rules = ruleset_load(&rs, c, r);
+        e = e != ERR_OK ? e : rules;
+    }
     if (r != NULL)
         report_print(r, stdout);
     if (c != NULL)

@@ -23,6 +23,7 @@
 #include "common/stage/loop.h"
 #include "yagura/crew.h"
 #include "yagura/home.h"
+#include "yagura/sibling.h"
 #include "yagura/survey.h"
 #include "yagura/tool.h"
 
@@ -41,6 +42,7 @@ struct options { const char *dir, *deploy; uint16_t port; bool verbose; };
 struct watch {
     struct options o;
     struct home home;
+    char *yagura;                       /* the command, for what we tell people to type */
     struct crew *crew;
     void *zmq;
     int signal_fd, lock_fd;
@@ -111,14 +113,15 @@ static bool answered(const struct survey *s, const char *name)
 static void say_ready(struct watch *w)
 {
     const struct paths *p = w->home.paths;
+    const char *command = w->yagura != NULL ? w->yagura : "yagura";
 
     printf("ready\n"
-           "  alerts       %s/alerts.log, alerts.json\n"
-           "  subscribe    build/release/bin/yagura alerts -p %s tail\n"
-           "  PUB socket   ipc://%s/pub   (Python: see README)\n"
-           "  stages       build/release/bin/yagura status -p %s\n"
+           "  alert files  %s/alerts/alerts.log and alerts.json\n"
+           "  PUB socket   ipc://%s/pub; Python: socket(SUB).connect(it), subscribe(b\"alert/\")\n"
+           "  follow       %s alerts -p %s tail\n"
+           "  stages       %s status -p %s\n"
            "A short attack goes into %s and sample-access.log now; Ctrl-C ends all.\n",
-           p->log, w->home.dir, p->run, w->home.dir, w->home.sample);
+           p->log, p->run, command, w->home.dir, command, w->home.dir, w->home.sample);
     fflush(stdout);
     if (home_attack(&w->home) != ERR_OK)
         printf("%s: %s\n", w->home.sample, strerror(errno));
@@ -367,9 +370,25 @@ static bool open_signals(struct watch *w)
     return w->signal_fd >= 0;
 }
 
+/* The one command beside this program, as a person would type it from here. */
+static char *find_command(void)
+{
+    char *here = getcwd(NULL, 0), *path = NULL, *command = NULL;
+
+    if (here != NULL && sibling_path(&path, "run") == ERR_OK) {
+        size_t n = strlen(here);
+        path[strlen(path) - strlen("-run")] = '\0';
+        bool below = strncmp(path, here, n) == 0 && path[n] == '/';
+        command = strdup(below ? path + n + 1 : path);
+    }
+    free(path);
+    free(here);
+    return command;
+}
+
 static int run(const struct options *o)
 {
-    struct watch w = { .o = *o, .signal_fd = -1, .lock_fd = -1, .tty = isatty(STDOUT_FILENO) };
+    struct watch w = { .o = *o, .yagura = find_command(), .signal_fd = -1, .lock_fd = -1, .tty = isatty(STDOUT_FILENO) };
     int status = 1;
 
     if (prepare(&w) && open_signals(&w) && start_crew(&w) && (w.zmq = zmq_ctx_new()) != NULL)
@@ -386,6 +405,7 @@ static int run(const struct options *o)
     if (w.zmq != NULL)
         zmq_ctx_term(w.zmq);
     home_end(&w.home);
+    free(w.yagura);
     return status;
 }
 

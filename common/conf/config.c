@@ -19,6 +19,7 @@ struct target {
 struct loader {
     struct place place;
     struct target kept, dropped;        /* dropped: checked, then forgotten */
+    bool finished;                      /* kept has a value for everything */
 };
 
 static bool *seen(const struct target *t, const struct section *s, const struct option *o)
@@ -406,6 +407,7 @@ static enum err run(struct loader *l, const char *path)
         e = read_file(l, path);
     if (e == ERR_OK)
         finish(l);
+    l->finished = e == ERR_OK;
     if (l->place.nomem)
         return ERR_NOMEM;
     return e != ERR_OK ? e : report_errors(l->place.report) > errors ? ERR_SYNTAX : ERR_OK;
@@ -418,8 +420,8 @@ static const char *usual_file(const struct paths *paths)
     return absent ? NULL : paths->conf;
 }
 
-enum err config_load(struct config **ret, const char *path, const struct paths *paths,
-                     struct report *r)
+static enum err load(struct config **ret, const char *path, const struct paths *paths,
+                     struct report *r, bool faulty)
 {
     struct loader l = {
         .place = { .paths = paths, .report = r, .file = "default", .section = "" },
@@ -430,11 +432,24 @@ enum err config_load(struct config **ret, const char *path, const struct paths *
         e = run(&l, path != NULL ? path : usual_file(paths));
     if (e == ERR_NOMEM)
         report_error(r, path != NULL ? path : paths->conf, 0, "%s", err_str(e));
-    if (e == ERR_OK)
+    if (e == ERR_OK || (e == ERR_SYNTAX && faulty && l.finished))
         *ret = l.kept.c;
     else
         arena_free(l.place.arena);
     return e;
+}
+
+enum err config_load(struct config **ret, const char *path, const struct paths *paths,
+                     struct report *r)
+{
+    return load(ret, path, paths, r, false);
+}
+
+enum err config_load_faulty(struct config **ret, const char *path, const struct paths *paths,
+                            struct report *r)
+{
+    *ret = NULL;
+    return load(ret, path, paths, r, true);
 }
 
 void config_free(struct config *c)

@@ -77,6 +77,11 @@ struct config {
  * ERR_SYNTAX: r has errors.  ERR_SYS: the file cannot be read. */
 MUST_USE enum err config_load(struct config **ret, const char *path, const struct paths *paths,
                               struct report *r);
+
+/* As config_load(), for who wants to find further errors: *ret is NULL, or after ERR_SYNTAX the
+ * configuration with defaults where the file is wrong. */
+MUST_USE enum err config_load_faulty(struct config **ret, const char *path,
+                                     const struct paths *paths, struct report *r);
 void config_free(struct config *c);                     /* NULL is fine */
 
 /* What the file says and this version does not act on, each name once. */

@@ -86,21 +86,28 @@ def logtest_exits_as_ossec_logtest_does():
                                b"2026 Nov 23 03:33:25 stdin\nRule: 5716 (level 5) -> '"), r.stdout
 
 
+BROKEN = {
+    "ossec.conf": "<ossec_config>\n<global><logal>yes</logal></global>\n<rules>\n"
+                  "<decoder>d.xml</decoder>\n<include>r.xml</include>\n</rules></ossec_config>\n",
+    "d.xml": '<decoder name="a">\n<nonsense>x</nonsense>\n</decoder>\n',
+    "r.xml": '<group name="g">\n<rule id="1" level="0">\n<matsch>x</matsch>\n</rule>\n</group>\n',
+}
+
+
 def check_names_every_error():
     d = tempfile.mkdtemp(prefix="yagura-")
+    conf = os.path.join(d, "ossec.conf")
     try:
-        with open(os.path.join(d, "ossec.conf"), "w") as f:
-            f.write("<ossec_config><rules>\n<decoder>d.xml</decoder>\n<include>r.xml</include>\n"
-                    "</rules></ossec_config>\n")
-        with open(os.path.join(d, "d.xml"), "w") as f:
-            f.write('<decoder name="a">\n<nonsense>x</nonsense>\n</decoder>\n')
-        with open(os.path.join(d, "r.xml"), "w") as f:
-            f.write('<group name="g">\n<rule id="1" level="0">\n<matsch>x</matsch>\n</rule>\n</group>\n')
-        r = call("check", "-c", os.path.join(d, "ossec.conf"))
-        out = r.stdout.decode()
-        assert r.returncode == 1 and "d.xml:2: " in out and "r.xml:3: " in out, out
-        r = call("logtest", "-c", os.path.join(d, "ossec.conf"), input=b"a line\n")
-        assert r.returncode == 1 and b"d.xml:2: " in r.stderr, r.stderr
+        for name, text in BROKEN.items():
+            with open(os.path.join(d, name), "w") as f:
+                f.write(text)
+        r = call("check", "-c", conf)
+        for at in (b"ossec.conf:2: ", b"d.xml:2: ", b"r.xml:3: "):
+            assert r.returncode == 1 and at in r.stdout, r
+        with open(conf, "w") as f:
+            f.write(BROKEN["ossec.conf"].replace("logal>", "logall>"))
+        r = call("logtest", "-c", conf, input=b"a line\n")
+        assert r.returncode == 1 and r.stderr.count(b"d.xml:2: ") == 1, r
     finally:
         shutil.rmtree(d)
     assert call("check", "-c", CONF).returncode == 0
