@@ -10,7 +10,7 @@ enum table { BATCHES, POSITIONS, META };
 static const char *const tables[] = { "batches", "positions", "meta" };
 
 const struct spool_limits spool_limits[2] = {
-    [SPOOL_REREADABLE] = { 1024, (uint64_t)2 << 20 },
+    [SPOOL_REREADABLE] = { 512, (uint64_t)768 << 10 },
     [SPOOL_ONCE]       = { 4096, (uint64_t)16 << 20 },
 };
 
