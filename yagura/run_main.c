@@ -28,7 +28,8 @@
 #include "yagura/tool.h"
 
 enum { DEFAULT_PORT = 1514, READY_MS = 30000, PATIENCE_MS = 1500, SURVEY_MS = 250 };
-enum { TICK_STARTING_MS = 50, TICK_MS = 1000, PLAIN_STATUS_MS = 10000, FDS_MAX = 2 * CREW_MAX + 1 };
+enum { TICK_STARTING_MS = 50, TICK_MS = 1000, PLAIN_STATUS_MS = 10000, FIRST_STATUS_MS = 2000,
+       FDS_MAX = 2 * CREW_MAX + 1 };
 
 /* In this order: who waits for another finds it there. */
 static const struct { const char *name, *program; } stages[] = {
@@ -135,8 +136,10 @@ static bool await_ready(struct watch *w, const struct survey *s, uint64_t now)
     for (size_t i = 0; i < N_STAGES; i++)
         n += answered(s, stages[i].name);
     w->ready = n == N_STAGES;
-    if (w->ready)
+    if (w->ready) {
         say_ready(w);
+        w->status_at_ms = now + FIRST_STATUS_MS - PLAIN_STATUS_MS;
+    }
     if (w->ready || now - w->started_ms < READY_MS)
         return true;
     for (size_t i = 0; i < N_STAGES; i++)
