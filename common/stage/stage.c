@@ -285,17 +285,16 @@ int stage_main(const struct stage *s, int argc, char **argv)
         die("out of memory");
     l.run.flag_values = l.values;
     read_options(&l, argc, argv);
+    int status = 0;
     if (l.given[COMMON_HELP] != NULL) {
         usage(s);
-        return 0;
-    }
-    if (l.given[COMMON_VERSION] != NULL) {
+    } else if (l.given[COMMON_VERSION] != NULL) {
         printf("yagura-%s %s\n", s->name, YAGURA_VERSION);
-        return 0;
+    } else {
+        set_name(&l);
+        l.run.now_us = read_now(l.given[COMMON_NOW]);
+        status = live(&l);
     }
-    set_name(&l);
-    l.run.now_us = read_now(l.given[COMMON_NOW]);
-    int status = live(&l);
     free(l.values);
     return status;
 }
