@@ -36,9 +36,11 @@ struct correlator {
     size_t n_fetches;
     uint64_t trim;                      /* alertd has the alerts below */
     uint64_t since_commit;              /* events */
+    uint64_t committed_ms;              /* when the last commit was */
     uint64_t outbox_max;
     bool dirty, paused, full;
     bool told;                          /* that it is full; once, until a commit succeeds */
+    uint64_t first_out;                 /* number of the first record of this life */
     uint64_t ranges, duplicates, refused, jumps, commits, newest;
     struct log_limit limit;
 };
@@ -105,8 +107,10 @@ enum err correlator_open(void **self, struct run *run)
     c->intake.rs = c->rs;
     c->intake.archives = run->config->global.logall || run->config->global.logall_json;
     e = open_state(c);
-    if (e == ERR_OK)
-        log_info("ruleset rules=%zu revision=%016" PRIx64 " history=%zu", ruleset_rules(c->rs),
+    if (e != ERR_OK)
+        return e;
+    c->first_out = outbox_counts(state_outbox(c->state)).next;
+    log_info("ruleset rules=%zu revision=%016" PRIx64 " history=%zu", ruleset_rules(c->rs),
                  ruleset_revision(c->rs), history_records(memory_history(state_memory(c->state))));
     return e;
 }
@@ -242,6 +246,7 @@ static void commit(void *arg)
     else
         c->full = false;
     c->commits++;
+    c->committed_ms = loop_now_ms();
     pause_if_needed(c);
     if (e != ERR_OK)
         return;
@@ -257,16 +262,18 @@ static void on_retry(void *arg)
     commit(arg);
 }
 
+/* Alone, a range is committed at once; in a stream of them, once in commit_ms. */
 static void after_turn(void *arg)
 {
     struct correlator *c = arg;
     const struct config_correlate *conf = &c->run->config->correlate;
+    uint64_t since = loop_now_ms() - c->committed_ms;
 
     if (!c->dirty)
         return;
-    if (c->since_commit >= conf->commit_records)
+    if (c->since_commit >= conf->commit_records || since >= conf->commit_ms)
         commit(c);
-    else if (loop_once(c->run->loop, conf->commit_ms, commit, c) != ERR_OK)
+    else if (loop_once(c->run->loop, (uint32_t)(conf->commit_ms - since), commit, c) != ERR_OK)
         give_up("timer", ERR_NOMEM);
 }
 
@@ -517,7 +524,7 @@ void correlator_status(void *self, struct status_values *v)
 
     state_usage(c->state, &used, &cap);
     status_count(v, "in", n->events);
-    status_count(v, "out", box.next - 1);
+    status_count(v, "out", box.next - c->first_out);
     status_count(v, "alerts", n->alerts);
     status_count(v, "ignored", n->ignored);
     status_count(v, "archived", n->archived);
