@@ -37,23 +37,6 @@ static struct slice filled(const msgpack_sbuffer *b)
     return (struct slice){ b->data, b->size };
 }
 
-static enum err put_u64(struct spool *s, const char *name, uint64_t n)
-{
-    struct store_key k = store_key_of(n);
-
-    return store_put(s->store, META, slice_of(name), (struct slice){ k.at, sizeof k.at });
-}
-
-static enum err get_u64(struct spool *s, const char *name, uint64_t *ret)
-{
-    struct slice value;
-    enum err e = store_get(s->store, META, slice_of(name), &value);
-
-    if (e == ERR_OK)
-        *ret = store_key_u64(value);
-    return e;
-}
-
 static enum err draw_stream(uint64_t *ret)
 {
     do {
@@ -68,9 +51,9 @@ static enum err make_state(struct spool *s)
     enum err e = draw_stream(&s->stream);
 
     if (e == ERR_OK)
-        e = put_u64(s, "stream", s->stream);
+        e = store_put_u64(s->store, META, "stream", s->stream);
     if (e == ERR_OK)
-        e = put_u64(s, "last", 0);
+        e = store_put_u64(s->store, META, "last", 0);
     if (e == ERR_OK)
         e = store_commit(s->store);
     s->is_new = true;
@@ -118,12 +101,12 @@ static enum err load_state(struct spool *s)
 {
     struct listing l = { s, ERR_OK };
     uint64_t last = 0;
-    enum err e = get_u64(s, "stream", &s->stream);
+    enum err e = store_get_u64(s->store, META, "stream", &s->stream);
 
-    if (e == ERR_ABSENT)
+    if (e == ERR_OK && s->stream == 0)
         return make_state(s);
     if (e == ERR_OK)
-        e = get_u64(s, "last", &last);
+        e = store_get_u64(s->store, META, "last", &last);
     if (e == ERR_OK)
         e = store_each(s->store, BATCHES, (struct slice){ NULL, 0 }, list_batch, &l);
     if (e == ERR_OK)
@@ -244,7 +227,7 @@ static enum err put_batches(struct spool *s)
     for (size_t i = s->committed; e == ERR_OK && i < s->n; i++)
         e = store_append(s->store, BATCHES, STORE_U64(s->batches[i].first),
                          filled(&s->batches[i].frame));
-    return e == ERR_OK ? put_u64(s, "last", s->last) : e;
+    return e == ERR_OK ? store_put_u64(s->store, META, "last", s->last) : e;
 }
 
 enum err spool_commit(struct spool *s, enum err (*save)(void *arg), void *arg)
@@ -408,9 +391,9 @@ enum err spool_renew(struct spool *s)
     if (e == ERR_OK)
         e = renumber(s, stream, &last);
     if (e == ERR_OK)
-        e = put_u64(s, "stream", stream);
+        e = store_put_u64(s->store, META, "stream", stream);
     if (e == ERR_OK)
-        e = put_u64(s, "last", last);
+        e = store_put_u64(s->store, META, "last", last);
     if (e == ERR_OK)
         e = store_commit(s->store);
     if (e != ERR_OK) {

@@ -57,32 +57,15 @@ struct journal {
     uint64_t *numbers;                  /* JOURNAL_BATCH_MAX of them */
 };
 
-static enum err get_u64(struct journal *j, const char *key, uint64_t *ret)
-{
-    struct slice v;
-    enum err e = store_get(j->store, TABLE_META, slice_of(key), &v);
-
-    if (e == ERR_OK)
-        *ret = store_key_u64(v);
-    return e == ERR_ABSENT ? ERR_OK : e;
-}
-
-static enum err put_u64(struct journal *j, const char *key, uint64_t n)
-{
-    struct store_key k = store_key_of(n);
-
-    return store_put(j->store, TABLE_META, slice_of(key), (struct slice){ k.at, sizeof k.at });
-}
-
 static enum err load_epoch(struct journal *j)
 {
-    enum err e = get_u64(j, "epoch", &j->epoch);
+    enum err e = store_get_u64(j->store, TABLE_META, "epoch", &j->epoch);
 
     if (e != ERR_OK || j->epoch != 0)
         return e;
     randombytes_buf(&j->epoch, sizeof j->epoch);
     j->epoch = j->epoch >> 12 | 1;      /* never 0, and exact in a reader's floating point */
-    e = put_u64(j, "epoch", j->epoch);
+    e = store_put_u64(j->store, TABLE_META, "epoch", j->epoch);
     return e == ERR_OK ? store_commit(j->store) : e;
 }
 
@@ -125,7 +108,7 @@ static enum err load_stream(struct journal *j, enum journal_stream which)
     struct stream *s = &j->stream[which];
 
     s->next = 1;
-    enum err e = get_u64(j, next_keys[which], &s->next);
+    enum err e = store_get_u64(j->store, TABLE_META, next_keys[which], &s->next);
     if (e == ERR_OK)
         e = store_each(j->store, TABLE_STREAM + which, SLICE(""), count_bytes, s);
     s->safe_next = s->next;
@@ -452,7 +435,7 @@ static enum err put_next(struct journal *j)
 
     for (int i = 0; i < JOURNAL_STREAMS && e == ERR_OK; i++)
         if (j->stream[i].next != j->stream[i].safe_next)
-            e = put_u64(j, next_keys[i], j->stream[i].next);
+            e = store_put_u64(j->store, TABLE_META, next_keys[i], j->stream[i].next);
     return e;
 }
 

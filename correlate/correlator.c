@@ -8,9 +8,9 @@
 
 #include "common/stage/hop.h"
 #include "common/stage/log.h"
+#include "common/stage/ruleset.h"
 #include "correlate/intake.h"
 #include "correlate/reorder.h"
-#include "correlate/rules.h"
 #include "correlate/state.h"
 
 #define WAITING_MAX 8           /* fetches that wait for an alert */
@@ -72,7 +72,7 @@ static void new_boot(struct correlator *c)
 static enum err open_state(struct correlator *c)
 {
     const struct config *conf = c->run->config;
-    const struct history_options o = rules_history(conf);
+    const struct history_options o = history_options_of(conf);
     char *dir = paths_join(c->run->paths->state, c->run->name);
 
     if (dir == NULL)
@@ -95,23 +95,20 @@ enum err correlator_open(void **self, struct run *run)
     c->run = run;
     new_boot(c);
     msgpack_sbuffer_init(&c->intake.record);
-    enum err e = rules_load(&c->rs, run);
+    enum err e = stage_ruleset(&c->rs, run);
     if (e == ERR_OK)
         e = arbiter_new(&c->intake.arbiter, c->rs, false);
     if (e == ERR_OK)
         e = reorder_new(&c->reorder);
-    if (e != ERR_OK) {
-        log_error("ruleset: %s", err_str(e));
+    if (e != ERR_OK)
         return e;
-    }
     c->intake.rs = c->rs;
     c->intake.archives = run->config->global.logall || run->config->global.logall_json;
     e = open_state(c);
     if (e != ERR_OK)
         return e;
     c->first_out = outbox_counts(state_outbox(c->state)).next;
-    log_info("ruleset rules=%zu revision=%016" PRIx64 " history=%zu", ruleset_rules(c->rs),
-                 ruleset_revision(c->rs), history_records(memory_history(state_memory(c->state))));
+    log_info("history records=%zu", history_records(memory_history(state_memory(c->state))));
     return e;
 }
 

@@ -85,6 +85,15 @@ struct history {
     struct traits traits;
 };
 
+struct history_options history_options_of(const struct config *c)
+{
+    return (struct history_options){
+        .records = c->global.memory_size,
+        .sid_list = c->correlate.sid_history,
+        .shadowing = c->correlate.ossec_shadowing,
+    };
+}
+
 enum err history_new(struct history **ret, const struct history_options *o, size_t rules,
                      size_t lists)
 {

@@ -21,6 +21,7 @@
 
 #include <msgpack.h>
 
+#include "common/conf/config.h"
 #include "common/rules/event.h"
 #include "common/rules/ruleset.h"
 #include "correlate/kept.h"
@@ -35,6 +36,7 @@ struct history_options {
     uint32_t sid_list;                  /* its sid_prev_matched_max */
     bool shadowing;                     /* events of a rule with a sid list feed no group list */
 };
+struct history_options history_options_of(const struct config *c);
 
 struct history;
 

@@ -39,18 +39,6 @@ void outbox_free(struct outbox *o)
     free(o);
 }
 
-static enum err read_number(const struct outbox *o, struct slice key, uint64_t *ret)
-{
-    struct slice v;
-    enum err e = store_get(o->store, o->meta, key, &v);
-
-    if (e == ERR_OK && v.n != 8)
-        return ERR_BADMSG;
-    if (e == ERR_OK)
-        *ret = store_key_u64(v);
-    return e;
-}
-
 static uint64_t count_of(struct slice value)
 {
     return value.n >= COUNT_BYTES ? store_key_u64((struct slice){ value.p, COUNT_BYTES }) : 0;
@@ -79,8 +67,9 @@ enum err outbox_load(struct outbox *o)
     o->n_gathered = 0;
     o->bytes = 0;
     o->made = o->numbered = false;
-    enum err e = read_number(o, SLICE("epoch"), &o->epoch);
-    if (e == ERR_ABSENT) {
+    o->epoch = o->next = 0;
+    enum err e = store_get_u64(o->store, o->meta, "epoch", &o->epoch);
+    if (e == ERR_OK && o->epoch == 0) {
         do
             randombytes_buf(&o->epoch, sizeof o->epoch);
         while (o->epoch == 0);
@@ -89,12 +78,12 @@ enum err outbox_load(struct outbox *o)
         return ERR_OK;
     }
     if (e == ERR_OK)
-        e = read_number(o, SLICE("next"), &o->next);
+        e = store_get_u64(o->store, o->meta, "next", &o->next);
     o->first = o->next;
     if (e == ERR_OK)
         e = store_each(o->store, o->alerts, SLICE(""), add_value, &t);
     store_release(o->store);
-    if (e == ERR_OK && (t.damaged || (t.end != 0 && t.end != o->next)))
+    if (e == ERR_OK && (o->next == 0 || t.damaged || (t.end != 0 && t.end != o->next)))
         return ERR_BADMSG;
     return e == ERR_ABSENT ? ERR_BADMSG : e;
 }
@@ -154,19 +143,14 @@ enum err outbox_trim(struct outbox *o, uint64_t below)
     return e == ERR_ABSENT ? ERR_OK : e;
 }
 
-static enum err write_number(struct outbox *o, struct slice key, uint64_t n)
-{
-    return store_put(o->store, o->meta, key, STORE_U64(n));
-}
-
 enum err outbox_flush(struct outbox *o)
 {
     enum err e = write_gathered(o);
 
     if (e == ERR_OK && o->made)
-        e = write_number(o, SLICE("epoch"), o->epoch);
+        e = store_put_u64(o->store, o->meta, "epoch", o->epoch);
     if (e == ERR_OK && o->numbered)
-        e = write_number(o, SLICE("next"), o->next);
+        e = store_put_u64(o->store, o->meta, "next", o->next);
     return e;
 }
 

@@ -4,9 +4,9 @@
 
 #include "common/stage/hop.h"
 #include "common/stage/log.h"
+#include "common/stage/ruleset.h"
 #include "common/wire/mp.h"
 #include "correlate/arbiter.h"
-#include "correlate/rules.h"
 #include "correlate/trace.h"
 
 struct bench {
@@ -73,7 +73,7 @@ static enum err tell(struct bench *b, struct slice event, const struct decoded *
 
 static enum err forget(struct bench *b)
 {
-    const struct history_options o = rules_history(b->run->config);
+    const struct history_options o = history_options_of(b->run->config);
     struct memory *m = NULL;
     enum err e = memory_new(&m, b->rs, &o);
 
@@ -123,7 +123,7 @@ static enum err judge_frame(struct bench *b, struct slice frame)
 
 static enum err bench_open(struct bench *b)
 {
-    enum err e = rules_load(&b->rs, b->run);
+    enum err e = stage_ruleset(&b->rs, b->run);
 
     if (e == ERR_OK)
         e = arbiter_new(&b->arbiter, b->rs, true);

@@ -4,6 +4,7 @@
 
 #include "common/stage/hop.h"
 #include "common/stage/log.h"
+#include "common/stage/ruleset.h"
 #include "common/wire/mp.h"
 #include "decode/held.h"
 #include "decode/judge.h"
@@ -29,20 +30,6 @@ struct worker {
     struct log_limit limit;
 };
 
-static enum err load_ruleset(struct ruleset **ret, const struct run *run)
-{
-    struct report *r;
-    enum err e = report_new(&r);
-
-    if (e != ERR_OK)
-        return e;
-    e = ruleset_load(ret, run->config, r);
-    if (e != ERR_OK)
-        report_print(r, stderr);
-    report_free(r);
-    return e;
-}
-
 static bool wants_all(const struct config *c)
 {
     return c->global.logall || c->global.logall_json;
@@ -56,16 +43,10 @@ enum err worker_open(void **self, struct run *run)
         return ERR_NOMEM;
     *self = w;
     w->run = run;
-    enum err e = load_ruleset(&w->rs, run);
+    enum err e = stage_ruleset(&w->rs, run);
     if (e == ERR_OK)
         e = judge_new(&w->judge, w->rs, wants_all(run->config));
-    if (e != ERR_OK) {
-        log_error("ruleset: %s", err_str(e));
-        return e;
-    }
-    log_info("ruleset rules=%zu decoders=%zu revision=%016llx", ruleset_rules(w->rs),
-             ruleset_decoders(w->rs), (unsigned long long)ruleset_revision(w->rs));
-    return ERR_OK;
+    return e;
 }
 
 void worker_close(void *self)
@@ -326,7 +307,7 @@ int worker_pipe(struct run *run, int in, int out)
     msgpack_sbuffer range;
 
     msgpack_sbuffer_init(&range);
-    enum err e = load_ruleset(&rs, run);
+    enum err e = stage_ruleset(&rs, run);
     if (e == ERR_OK)
         e = judge_new(&judge, rs, run_flag(run, "passing") == NULL || wants_all(run->config));
     if (e == ERR_OK && run_flag(run, "raw-actions") != NULL)

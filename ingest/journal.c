@@ -46,30 +46,13 @@ static bool add_cost(void *arg, struct slice key, struct slice value)
     return true;
 }
 
-static enum err read_number(struct journal *j, const char *name, uint64_t *ret)
-{
-    struct slice v;
-
-    enum err e = store_get(j->store, META, slice_of(name), &v);
-    if (e == ERR_OK)
-        *ret = store_key_u64(v);
-    return e == ERR_ABSENT ? ERR_OK : e;
-}
-
-static enum err put_number(struct journal *j, const char *name, uint64_t n)
-{
-    struct store_key k = store_key_of(n);
-
-    return store_put(j->store, META, slice_of(name), (struct slice){ k.at, sizeof k.at });
-}
-
 static enum err make_id(struct journal *j)
 {
     if (sodium_init() < 0)
         return ERR_SYS;
     while (j->id == 0)
         randombytes_buf(&j->id, sizeof j->id);
-    enum err e = put_number(j, "id", j->id);
+    enum err e = store_put_u64(j->store, META, "id", j->id);
     return e == ERR_OK ? store_commit(j->store) : e;
 }
 
@@ -95,12 +78,12 @@ static enum err find_ends(struct journal *j)
 
 static enum err load(struct journal *j)
 {
-    enum err e = read_number(j, "id", &j->id);
+    enum err e = store_get_u64(j->store, META, "id", &j->id);
     if (e == ERR_OK && j->id == 0)
         e = make_id(j);
     j->floor = 1;
     if (e == ERR_OK)
-        e = read_number(j, "floor", &j->floor);
+        e = store_get_u64(j->store, META, "floor", &j->floor);
     if (e == ERR_OK)
         e = find_ends(j);
     store_release(j->store);
@@ -351,7 +334,7 @@ static enum err delete_trimmed(struct journal *j, uint64_t *freed)
     if (e == ERR_OK)
         e = store_delete_below(j->store, BATCHES, (struct slice){ end.at, sizeof end.at }, &n);
     if (e == ERR_OK)
-        e = put_number(j, "floor", j->wanted_floor);
+        e = store_put_u64(j->store, META, "floor", j->wanted_floor);
     *freed = s.bytes;
     return e;
 }
@@ -397,7 +380,7 @@ static enum err make_room(struct journal *j)
     enum err e = j->wanted_floor > j->floor ? commit(j, true) : ERR_OK;
 
     if (e == ERR_OK)
-        e = put_number(j, "floor", j->floor);
+        e = store_put_u64(j->store, META, "floor", j->floor);
     return e == ERR_OK ? commit(j, false) : e;
 }
 

@@ -280,18 +280,11 @@ const struct agent *registry_at(const struct registry *r, size_t i)
     return &r->agents[i];
 }
 
-static enum err put_number(struct registry *r, const char *name, uint64_t n)
-{
-    struct store_key k = store_key_of(n);
-
-    return store_put(r->store, META, slice_of(name), (struct slice){ k.at, sizeof k.at });
-}
-
 /* Commit, one generation on, and see what is there now. */
 static enum err finish(struct registry *r, enum err e)
 {
     if (e == ERR_OK)
-        e = put_number(r, "generation", number_of(r, "generation") + 1);
+        e = store_put_u64(r->store, META, "generation", number_of(r, "generation") + 1);
     if (e == ERR_OK)
         e = store_commit(r->store);
     if (e != ERR_OK) {
@@ -304,7 +297,7 @@ static enum err finish(struct registry *r, enum err e)
 /* Take the store's lock, and only then look: another tool may be adding too. */
 static enum err lock(struct registry *r)
 {
-    enum err e = put_number(r, "last_serial", number_of(r, "last_serial") + 1);
+    enum err e = store_put_u64(r->store, META, "last_serial", number_of(r, "last_serial") + 1);
 
     return e == ERR_OK ? read_all(r) : e;
 }
@@ -333,7 +326,7 @@ static enum err choose_id(struct registry *r, struct agent *a)
         return ERR_LIMIT;
     if (a->id == 0)
         a->id = (uint32_t)last + 1;
-    return put_number(r, "last_id", a->id > last ? a->id : last);
+    return store_put_u64(r->store, META, "last_id", a->id > last ? a->id : last);
 }
 
 static enum err put_agent(struct registry *r, const struct agent *a)

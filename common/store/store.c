@@ -349,3 +349,22 @@ uint64_t store_key_u64(struct slice key)
         n = n << 8 | (uint8_t)key.p[i];
     return n;
 }
+
+enum err store_get_u64(struct store *s, size_t table, const char *name, uint64_t *ret)
+{
+    struct slice value;
+    enum err e = store_get(s, table, slice_of(name), &value);
+
+    if (e == ERR_OK && value.n != 8)
+        return ERR_BADMSG;
+    if (e == ERR_OK)
+        *ret = store_key_u64(value);
+    return e == ERR_ABSENT ? ERR_OK : e;
+}
+
+enum err store_put_u64(struct store *s, size_t table, const char *name, uint64_t n)
+{
+    struct store_key k = store_key_of(n);
+
+    return store_put(s, table, slice_of(name), (struct slice){ k.at, sizeof k.at });
+}

@@ -71,6 +71,11 @@ bool store_tight(const struct store *s);
 /* Bytes of the map in use, and the cap. */
 void store_usage(struct store *s, uint64_t *used, uint64_t *cap);
 
+/* A number kept under a name.  Getting one that is not there is ERR_OK and leaves *ret as it
+ * was; ERR_BADMSG: what is there is no number. */
+MUST_USE enum err store_get_u64(struct store *s, size_t table, const char *name, uint64_t *ret);
+MUST_USE enum err store_put_u64(struct store *s, size_t table, const char *name, uint64_t n);
+
 /* Numbers as keys: 8 bytes, big-endian, so that order is numeric. */
 struct store_key { char at[8]; };
 struct store_key store_key_of(uint64_t n);
