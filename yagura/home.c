@@ -53,20 +53,19 @@ static char *find_deploy(void)
     return NULL;
 }
 
+/* path and what is above it. */
 static bool make_dirs(const char *path)
 {
     char *copy = strdup(path);
-    bool made = copy != NULL;
+    bool made = copy != NULL && copy[0] != '\0';
 
-    for (char *p = copy; made && p != NULL && *p != '\0';) {
-        p = strchr(p + 1, '/');
-        if (p != NULL)
-            *p = '\0';
+    for (char *slash = copy; made && slash != NULL;) {
+        slash = strchr(slash + 1, '/');
+        if (slash != NULL)
+            *slash = '\0';
         made = mkdir(copy, 0755) == 0 || errno == EEXIST;
-        if (p != NULL)
-            *p = '/';
-        else
-            break;
+        if (slash != NULL)
+            *slash = '/';
     }
     free(copy);
     return made;

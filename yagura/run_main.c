@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -156,34 +157,62 @@ static uint64_t lag_of(const struct status_reply *r)
     return lag != 0 ? lag : survey_count(r, "queued");
 }
 
-static void show_status(struct watch *w, const struct survey *s, uint64_t now)
+/* On a terminal in place of the last one, and no longer than it is wide: a line that wraps could
+ * not be taken back. */
+static void put_status(struct watch *w, struct slice text)
 {
-    uint64_t events = 0, alerts = 0;
+    struct winsize size = { .ws_col = 0 };
+
+    if (w->tty && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1
+        && text.n > (size_t)size.ws_col - 1)
+        text.n = (size_t)size.ws_col - 1;
+    printf("%s%.*s%s", w->tty ? "\r\033[K" : "", SLICE_FMT(text), w->tty ? "" : "\n");
+    w->status_shown = w->tty;
+}
+
+/* Over every process of a stage. */
+static uint64_t stage_count(const struct survey *s, const char *stage, const char *counter)
+{
+    uint64_t sum = 0;
 
     for (size_t i = 0; i < survey_rows(s); i++) {
         const struct survey_row *row = survey_at(s, i);
-        if (row->answered && slice_eq(row->reply.stage, SLICE("ingest")))
-            events = survey_count(&row->reply, "in");
-        if (row->answered && slice_eq(row->reply.stage, SLICE("alertd")))
-            alerts = survey_count(&row->reply, "in");
+        if (row->answered && slice_eq(row->reply.stage, slice_of(stage)))
+            sum += survey_count(&row->reply, counter);
     }
-    uint64_t span_ms = now > w->events_at_ms ? now - w->events_at_ms : 1;
-    uint64_t fresh = events > w->events ? events - w->events : 0;
-    printf("%s%" PRIu64 " events, %" PRIu64 "/s, %" PRIu64 " alerts; lag:", w->tty ? "\r\033[K" : "",
-           events, fresh * 1000 / span_ms, alerts);
+    return sum;
+}
+
+static void write_lags(FILE *out, const struct survey *s)
+{
     for (size_t i = 0; i < survey_rows(s); i++) {
         const struct survey_row *row = survey_at(s, i);
         if (row->answered)
-            printf(" %s %" PRIu64, row->name, lag_of(&row->reply));
+            fprintf(out, " %s %" PRIu64, row->name, lag_of(&row->reply));
         else
-            printf(" %s silent", row->name);
+            fprintf(out, " %s silent", row->name);
     }
-    if (!w->tty)
-        putchar('\n');
-    w->status_shown = w->tty;
-    w->status_at_ms = now;
+}
+
+static void show_status(struct watch *w, const struct survey *s, uint64_t now)
+{
+    uint64_t events = stage_count(s, "ingest", "in");
+    uint64_t fresh = events > w->events ? events - w->events : 0;
+    uint64_t span_ms = now > w->events_at_ms ? now - w->events_at_ms : 1;
+    char *text = NULL;
+    size_t n = 0;
+
+    FILE *out = open_memstream(&text, &n);
+    if (out == NULL)
+        return;
+    fprintf(out, "%" PRIu64 " events, %" PRIu64 "/s, %" PRIu64 " alerts; lag:", events,
+            fresh * 1000 / span_ms, stage_count(s, "alertd", "in"));
+    write_lags(out, s);
+    if (fclose(out) == 0)
+        put_status(w, (struct slice){ text, n });
+    free(text);
+    w->status_at_ms = w->events_at_ms = now;
     w->events = events;
-    w->events_at_ms = now;
 }
 
 /* False: give up. */
