@@ -62,7 +62,8 @@ static void put_access(FILE *out, time_t now)
         struct tm tm;
         char stamp[sizeof "DD/Mon/YYYYYY:HH:MM:SS +ZZZZ"];
 
-        if (localtime_r(&at, &tm) != NULL && strftime(stamp, sizeof stamp, "%d/%b/%Y:%T %z", &tm) > 0)
+        if (localtime_r(&at, &tm) != NULL
+            && strftime(stamp, sizeof stamp, "%d/%b/%Y:%T %z", &tm) > 0)
             fprintf(out, "198.51.100.23 - - [%s] \"GET %s HTTP/1.1\" %d 196 \"-\" "
                     "\"Mozilla/5.0 (compatible; scanner)\"\n",
                     stamp, access_lines[i].request, access_lines[i].status);

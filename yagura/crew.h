@@ -33,8 +33,8 @@ MUST_USE enum err crew_new(struct crew **ret, crew_line *on_line, crew_death *on
 void crew_free(struct crew *c);         /* NULL is fine; ends who is left at once */
 
 /* Start program yagura-PROGRAM with argv (NULL at its end, without the program) under this name.
- * name and the arguments must outlive the crew.  ERR_LIMIT, ERR_RANGE: too many.  ERR_ABSENT: no such
- * program. */
+ * name and the arguments must outlive the crew.  ERR_LIMIT, ERR_RANGE: too many.  ERR_ABSENT: no
+ * such program. */
 MUST_USE enum err crew_start(struct crew *c, const char *name, const char *program,
                              const char *const *argv);
 

@@ -124,8 +124,8 @@ static enum err link_ruleset(const struct home *h, const char *name)
 
 static void put_file(FILE *out, const char *path, bool only_future)
 {
-    fprintf(out, "  <localfile>\n    <log_format>syslog</log_format>\n    <location>%s</location>\n%s"
-            "  </localfile>\n", path,
+    fprintf(out, "  <localfile>\n    <log_format>syslog</log_format>\n"
+            "    <location>%s</location>\n%s  </localfile>\n", path,
             only_future ? "    <only-future-events>yes</only-future-events>\n" : "");
 }
 
@@ -151,8 +151,8 @@ static enum err write_conf(const struct home *h, uint16_t port)
     FILE *out = fopen(h->paths->conf, "wxe");
     if (out == NULL)
         return ERR_SYS;
-    fprintf(out, "<!-- Of a run in the foreground: made once, and yours to change.  The rest has its\n"
-            "     defaults; the ruleset is beside this file. -->\n"
+    fprintf(out, "<!-- Of a run in the foreground: made once, and yours to change.  The rest\n"
+            "     has its defaults; the ruleset is beside this file. -->\n"
             "<ossec_config>\n  <ingest>\n    <listen>tcp://127.0.0.1:%u</listen>\n  </ingest>\n"
             "  <agent>\n    <manager>tcp://127.0.0.1:%u</manager>\n  </agent>\n", port, port);
     put_sources(out, h);

@@ -17,7 +17,7 @@
 enum { DECODE, CORRELATE, N_CHILDREN };
 enum { ARGS_MAX = 12, READ_BYTES = 64 << 10, FRAME_HEAD = 4 };
 
-struct child { pid_t pid; int said; bool ended; int status; };     /* said: what it logged, -1 none */
+struct child { pid_t pid; int said; bool ended; int status; };      /* said: its log, -1 none */
 
 struct buffer { char *p; size_t at, n, room; };                     /* at..n is still to be used */
 

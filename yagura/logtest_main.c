@@ -33,8 +33,8 @@ struct logtest {
 static const struct { const char *flag, *doc; } help[] = {
     { "-a",                      "print alerts only, as alerts.log has them" },
     { "-v",                      "print every rule that is tried" },
-    { "-U RULE:LEVEL:DECODER",   "exit with 0 when the last line gave these; 1 when only the level\n"
-      "                        differs, 2 the rule, 3 the decoder; 255 when no rule matched" },
+    { "-U RULE:LEVEL:DECODER",   "exit with 0 when the last line gave these, 1 when only the\n"
+      "                        level differs, 2 the rule, 3 the decoder, 255 without a rule" },
     { "-q",                      "say less at the start" },
     { "-t",                      "only load configuration, rules and decoders" },
     { "-c FILE",                 "read this ossec.conf" },
@@ -60,7 +60,8 @@ static void info(const char *text)
     struct tm tm;
     char stamp[sizeof "YYYY/MM/DD HH:MM:SS"];
 
-    if (localtime_r(&now, &tm) == NULL || strftime(stamp, sizeof stamp, "%Y/%m/%d %H:%M:%S", &tm) == 0)
+    if (localtime_r(&now, &tm) == NULL
+        || strftime(stamp, sizeof stamp, "%Y/%m/%d %H:%M:%S", &tm) == 0)
         stamp[0] = '\0';
     fprintf(stderr, "%s ossec-testrule: INFO: %s\n", stamp, text);
 }

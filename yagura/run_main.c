@@ -57,7 +57,7 @@ static void usage(FILE *out)
 {
     fputs("usage: yagura run [--dir DIR] [--port N] [--deploy DIR] [-v]\n\n"
           "  -p, --dir DIR      keep every file below DIR; default: run\n"
-          "      --port N       agents connect to 127.0.0.1:N, when DIR is new; default: $PORT or 1514\n"
+          "      --port N       where agents connect, when DIR is new; default: $PORT or 1514\n"
           "      --deploy DIR   where rules/ and decoder.xml lie\n"
           "  -v, --verbose      show what the stages log, not only their warnings\n"
           "  -h, --help         this text\n", out);
@@ -340,8 +340,8 @@ static bool check_port(const struct watch *w)
         fprintf(stderr, "yagura run: %s says port %u; change it there, or remove the file\n",
                 w->home.paths->conf, port);
     else if (!home_port_free(port))
-        fprintf(stderr, "yagura run: port %u of 127.0.0.1 is taken; another one: change it in %s, or "
-                "remove the file and say PORT=N\n", port, w->home.paths->conf);
+        fprintf(stderr, "yagura run: port %u of 127.0.0.1 is taken; change it in %s, or remove "
+                "that file and say PORT=N\n", port, w->home.paths->conf);
     else
         return true;
     return false;
@@ -368,7 +368,8 @@ static bool prepare(struct watch *w)
     enum err e = home_begin(&w->home, w->o.dir, w->o.deploy);
     if (e != ERR_OK) {
         fprintf(stderr, "yagura run: %s\n", e == ERR_ABSENT
-                ? "no ruleset beside this program; --deploy names one" : err_str(e));
+                ? "no ruleset beside this program; --deploy names one"
+                : e == ERR_SYS ? strerror(errno) : err_str(e));
         return false;
     }
     if (!lock(w))
@@ -420,7 +421,8 @@ static char *find_command(void)
 
 static int run(const struct options *o)
 {
-    struct watch w = { .o = *o, .yagura = find_command(), .signal_fd = -1, .lock_fd = -1, .tty = isatty(STDOUT_FILENO) };
+    struct watch w = { .o = *o, .yagura = find_command(), .signal_fd = -1, .lock_fd = -1,
+                       .tty = isatty(STDOUT_FILENO) };
     int status = 1;
 
     if (prepare(&w) && open_signals(&w) && start_crew(&w) && (w.zmq = zmq_ctx_new()) != NULL)

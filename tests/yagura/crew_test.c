@@ -3,7 +3,12 @@
 #include "yagura/crew.h"
 
 /* Each row: the pause before, how long the process then lived, and the pause that follows. */
-static const struct { const char *story; uint32_t before; uint64_t lived; uint32_t want; } rows[] = {
+static const struct {
+    const char *story;
+    uint32_t before;
+    uint64_t lived;
+    uint32_t want;
+} rows[] = {
     { "the first death is answered soon",     0,                100,   RESTART_FIRST_MS },
     { "the second waits twice as long",       RESTART_FIRST_MS, 100,   2 * RESTART_FIRST_MS },
     { "no pause grows beyond the longest",    RESTART_MOST_MS,  100,   RESTART_MOST_MS },
@@ -38,8 +43,8 @@ static void who_cannot_start_is_refused(void **state)
         { "-x", ERR_RANGE },
     };
     const char *const argv[] = { NULL };
-    const char *const many[] = { "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13",
-                                 NULL };
+    const char *const many[] = { "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12",
+                                 "13", NULL };
     struct crew *c;
     struct pollfd fds[2];
 
