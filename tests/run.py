@@ -55,9 +55,11 @@ def count(lines, code):
 
 
 def script(build):
-    slow = "4" if "asan" in build else "1"
-    return {"YAGURA_BIN": os.path.abspath(os.path.join(build, "bin")), "O": os.path.abspath(build),
-            "SLOW": os.environ.get("SLOW", slow)}
+    """What the scripts are told.  Sanitizers take their time: they get more of it, and less work."""
+    env = {"YAGURA_BIN": os.path.abspath(os.path.join(build, "bin")), "O": os.path.abspath(build)}
+    if "asan" in build:
+        env.update(SLOW="4", LINES="10000")
+    return {k: os.environ.get(k, v) if k in ("SLOW", "LINES") else v for k, v in env.items()}
 
 
 def interpreter(path):
