@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 """A subscriber that nobody here wrote: python3-zmq and python3-msgpack read the PUB socket."""
 import json
+import os
+import select
+import subprocess
 
 import msgpack
 import zmq
 
-from tower import SLOW, main, wait_for
+from tower import ROOT, SLOW, main, wait_for
 from probe import expect, probe_tower, write
 
 
@@ -76,6 +79,36 @@ def ossecs_own_two_frames_on_request():
         t.close()
 
 
+def the_examples_work_as_they_stand():
+    t = probe_tower()
+    examples = os.path.join(ROOT, "deploy", "examples")
+    endpoint = "ipc://" + t.path("run/yagura/pub")
+    try:
+        subprocess.run(["cc", "-o", t.path("subscribe"), os.path.join(examples, "subscribe.c"),
+                        "-lzmq", "-lmsgpackc"], check=True)
+        t.enrol()
+        t.start_all()
+        for argv in (["/usr/bin/python3", os.path.join(examples, "subscribe.py")], [t.path("subscribe")]):
+            p = subprocess.Popen([*argv, endpoint], stdout=subprocess.PIPE)
+            try:
+                first = one_line_of(p, t)
+            finally:
+                p.kill()
+                p.wait()
+            assert b"a probe" in first and b"probe[7]: number" in first, first
+    finally:
+        t.close()
+
+
+def one_line_of(p, t):
+    """Lines are written until the subscriber, whose connection we cannot see, shows one."""
+    def seen():
+        write(t, 0, 1)
+        return select.select([p.stdout], [], [], 0.1)[0]
+    wait_for("a line from the example", seen)
+    return p.stdout.readline()
+
+
 def a_late_subscriber_gets_the_rest_by_replay():
     t = probe_tower()
     try:
@@ -97,4 +130,4 @@ def a_late_subscriber_gets_the_rest_by_replay():
 
 
 main(alerts_come_as_maps_with_a_header, json_on_request, ossecs_own_two_frames_on_request,
-     a_late_subscriber_gets_the_rest_by_replay)
+     the_examples_work_as_they_stand, a_late_subscriber_gets_the_rest_by_replay)
