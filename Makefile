@@ -105,6 +105,7 @@ rooms:                          # ARCHITECTURE.md, "Who may include whom"
 	         grep -v "\"common/\|\"schemas/\|\"$$r/"; done; } | grep .
 	@for h in $$(git ls-files '*.h'); do \
 	    $(CC) $(CPPFLAGS) -std=c11 -Wall -Wextra -fsyntax-only -x c $$h || exit 1; done
+	@/usr/bin/python3 tests/common/options_read.py
 	@echo "rooms: every include stays in its room, every header compiles alone"
 
 clean:

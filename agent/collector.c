@@ -37,7 +37,7 @@ struct collector {
     struct uplink *uplink;
     void *socket;               /* as the loop knows it */
     uint32_t generation;
-    uint64_t now_us, looked_ms, records;
+    uint64_t now_us, looked_ms, records, shortened;
     bool waits;                 /* a source was told to wait */
     bool disk_full, failed;
 };
@@ -46,7 +46,9 @@ struct collector {
 
 static bool take(struct collector *c, enum spool_use use, struct slice location, struct slice text)
 {
-    const struct raw r = { RAW_LOG, location, c->now_us, text };
+    size_t most = c->run->config->agent.max_line;
+    bool shortened = text.n > most;
+    const struct raw r = { RAW_LOG, location, c->now_us, { text.p, shortened ? most : text.n } };
 
     if (c->disk_full || c->failed || !spool_room(c->spool, use)
         || spool_add(c->spool, &r) != ERR_OK) {
@@ -54,6 +56,7 @@ static bool take(struct collector *c, enum spool_use use, struct slice location,
         return false;
     }
     c->records++;
+    c->shortened += shortened;
     return true;
 }
 
@@ -417,7 +420,12 @@ static enum err open_spool(struct collector *c)
     if (dir == NULL)
         return ERR_NOMEM;
 
-    enum err e = spool_open(&c->spool, dir, true);
+    const struct config_agent *a = &c->run->config->agent;
+    const struct spool_options o = {
+        .batch_records = a->batch, .batch_bytes = a->batch_bytes, .once_bytes = a->spool_size,
+        .durable = true,
+    };
+    enum err e = spool_open(&c->spool, dir, &o);
     if (e != ERR_OK)
         log_error("cannot open the state directory=%s: %s", dir,
                   e == ERR_SYS ? strerror(errno) : err_str(e));
@@ -462,7 +470,8 @@ enum err collector_open(void **self, struct run *run)
     if (e != ERR_OK)
         return e;
     describe_host(c);
-    e = files_new(&c->files, c->spool, (struct sink){ take_again, c });
+    e = files_new(&c->files, c->spool, (struct sink){ take_again, c },
+                  (uint64_t)c->run->config->agent.rescan * 1000);
     if (e != ERR_OK) {
         log_error("inotify does not start: %s", strerror(errno));
         return e;
@@ -531,7 +540,7 @@ void collector_status(void *self, struct status_values *v)
         { "nacks", up.nacks },            { "refused", up.refused },
         { "files", files.followed },      { "files_open", files.open },
         { "unreadable", files.unreadable }, { "files_lost", files.lost },
-        { "shortened", files.shortened }, { "restarts", files.restarts },
+        { "shortened", files.shortened + c->shortened }, { "restarts", files.restarts },
         { "waits", c->waits },            { "disk_full", c->disk_full },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

@@ -48,7 +48,7 @@ struct files {
     size_t next;                        /* whose turn it is */
     struct followed *buckets[BUCKETS];
     uint64_t scan, clock;
-    uint64_t scanned_ms;
+    uint64_t scanned_ms, rescan_ms;
     bool scan_wanted, moved;
     struct file_id *gone;               /* rows to drop with the next commit */
     size_t n_gone, gone_room;
@@ -66,7 +66,8 @@ static struct slice row_key(struct file_id id, struct row_key *room)
     return (struct slice){ room->at, sizeof room->at };
 }
 
-enum err files_new(struct files **ret, struct spool *spool, struct sink sink)
+enum err files_new(struct files **ret, struct spool *spool, struct sink sink,
+                   uint64_t rescan_ms)
 {
     struct files *f = calloc(1, sizeof *f);
     if (f == NULL)
@@ -74,6 +75,7 @@ enum err files_new(struct files **ret, struct spool *spool, struct sink sink)
 
     f->spool = spool;
     f->sink = sink;
+    f->rescan_ms = rescan_ms;
     f->scan_wanted = true;
     f->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (f->inotify < 0) {
@@ -532,7 +534,6 @@ enum err files_scan(struct files *f, uint64_t now_ms, int64_t now_s)
     return e;
 }
 
-/* A host with many files looks less often, so that looking stays cheap. */
 bool files_scan_due(const struct files *f, uint64_t now_ms)
 {
     uint64_t since = now_ms - f->scanned_ms;
@@ -541,7 +542,7 @@ bool files_scan_due(const struct files *f, uint64_t now_ms)
         return true;
     if (f->scan_wanted && since >= FILES_RESCAN_MS)
         return true;
-    return since >= FILES_POLL_MS * (1 + f->n / 256);
+    return since >= f->rescan_ms;
 }
 
 void files_look_at_all(struct files *f)

@@ -33,8 +33,10 @@
 
 struct files;
 
-/* spool is borrowed; sink takes the records.  ERR_SYS: inotify does not start.  The caller owns *ret. */
-MUST_USE enum err files_new(struct files **ret, struct spool *spool, struct sink sink);
+/* spool is borrowed; sink takes the records; rescan_ms: between two scans that nothing asked for.
+ * ERR_SYS: inotify does not start.  The caller owns *ret. */
+MUST_USE enum err files_new(struct files **ret, struct spool *spool, struct sink sink,
+                            uint64_t rescan_ms);
 void files_free(struct files *f);       /* NULL is fine */
 
 /* A location as written; format is borrowed.  Before the first scan. */

@@ -6,13 +6,10 @@
 
 #include "common/store/store.h"
 
+#define MAP_BASE_BYTES ((uint64_t)32 << 20)
+
 enum table { BATCHES, POSITIONS, META };
 static const char *const tables[] = { "batches", "positions", "meta" };
-
-const struct spool_limits spool_limits[2] = {
-    [SPOOL_REREADABLE] = { 512, (uint64_t)768 << 10 },
-    [SPOOL_ONCE]       = { 4096, (uint64_t)16 << 20 },
-};
 
 /* A batch that waits.  frame.data is NULL when only the store has it. */
 struct batch {
@@ -23,6 +20,8 @@ struct batch {
 
 struct spool {
     struct store *store;
+    struct spool_options o;
+    struct { uint64_t batches, bytes; } limits[2];      /* by enum spool_use */
     uint64_t stream, last;      /* last: of the newest batch in `batches` */
     bool is_new;
     struct batch *batches;      /* oldest first; [committed, n) are not in the store yet */
@@ -117,15 +116,31 @@ static enum err load_state(struct spool *s)
     return e;
 }
 
-enum err spool_open(struct spool **ret, const char *dir, bool durable)
+static void set_limits(struct spool *s, const struct spool_options *o)
+{
+    s->o = *o;
+    s->limits[SPOOL_REREADABLE].batches = SPOOL_BATCHES_MIN;
+    s->limits[SPOOL_REREADABLE].bytes = SPOOL_READ_AHEAD;
+    s->limits[SPOOL_ONCE].batches = 2 * SPOOL_BATCHES_MIN + o->once_bytes / SPOOL_BATCH_SHARE;
+    s->limits[SPOOL_ONCE].bytes = SPOOL_READ_AHEAD + o->once_bytes;
+}
+
+/* The store keeps a long value in whole pages, and pages just freed wait for the next commit. */
+static uint64_t map_bytes(const struct spool *s)
+{
+    return MAP_BASE_BYTES + 3 * s->limits[SPOOL_ONCE].bytes;
+}
+
+enum err spool_open(struct spool **ret, const char *dir, const struct spool_options *o)
 {
     struct spool *s = calloc(1, sizeof *s);
     if (s == NULL)
         return ERR_NOMEM;
 
     msgpack_sbuffer_init(&s->body);
-    enum err e = store_open(&s->store, dir, SPOOL_MAP_BYTES, tables,
-                            sizeof tables / sizeof tables[0], durable);
+    set_limits(s, o);
+    enum err e = store_open(&s->store, dir, map_bytes(s), tables,
+                            sizeof tables / sizeof tables[0], o->durable);
     if (e == ERR_OK)
         e = load_state(s);
     if (e != ERR_OK) {
@@ -179,7 +194,7 @@ bool spool_pending(const struct spool *s)
 
 bool spool_room(const struct spool *s, enum spool_use use)
 {
-    return s->n < spool_limits[use].batches && s->bytes + s->body.size < spool_limits[use].bytes;
+    return s->n < s->limits[use].batches && s->bytes + s->body.size < s->limits[use].bytes;
 }
 
 /* Close the open batch: it gets its numbers and its frame. */
@@ -214,7 +229,7 @@ enum err spool_add(struct spool *s, const struct raw *r)
         return e;
     }
     s->body_count++;
-    if (s->body_count < SPOOL_BATCH_RECORDS && s->body.size < SPOOL_BATCH_BYTES)
+    if (s->body_count < s->o.batch_records && s->body.size < s->o.batch_bytes)
         return ERR_OK;
     return seal(s);
 }

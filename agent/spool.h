@@ -24,21 +24,27 @@
 #include "common/slice.h"
 #include "schemas/messages.h"
 
-#define SPOOL_BATCH_RECORDS 128
-#define SPOOL_BATCH_BYTES   ((size_t)32 << 10)
-#define SPOOL_MAP_BYTES     ((uint64_t)64 << 20)
 #define SPOOL_KEY_MAX       64          /* bytes of a source's key */
 
-/* What may wait for acknowledgement: sources that can be read again stop at the first row, others
- * at the second. */
+/* Sources that can be read again stop at SPOOL_READ_AHEAD bytes or SPOOL_BATCHES_MIN batches that
+ * wait for acknowledgement.  Others may add as many bytes as the options say, and in small batches
+ * one batch for each SPOOL_BATCH_SHARE of them. */
 enum spool_use { SPOOL_REREADABLE, SPOOL_ONCE };
-struct spool_limits { uint64_t batches, bytes; };
-extern const struct spool_limits spool_limits[2];
+#define SPOOL_READ_AHEAD    ((uint64_t)768 << 10)
+#define SPOOL_BATCHES_MIN   512
+#define SPOOL_BATCH_SHARE   ((uint64_t)16 << 10)
 
 struct spool;
 
-/* Open or make the spool in directory dir.  The caller owns *ret.  Errors as store_open(). */
-MUST_USE enum err spool_open(struct spool **ret, const char *dir, bool durable);
+struct spool_options {
+    uint64_t batch_records, batch_bytes;        /* a batch is closed at either */
+    uint64_t once_bytes;
+    bool durable;               /* sync on commit; false for tests */
+};
+
+/* Open or make the spool in directory dir; options are copied.  The caller owns *ret.  Errors as
+ * store_open(). */
+MUST_USE enum err spool_open(struct spool **ret, const char *dir, const struct spool_options *o);
 void spool_free(struct spool *s);       /* what is not committed is gone; NULL is fine */
 
 bool spool_is_new(const struct spool *s);       /* made by this spool_open() */

@@ -28,7 +28,8 @@ static void read_host(struct judge *j)
     j->host = (struct slice){ j->host_at, strcspn(j->host_at, ".") };
 }
 
-enum err judge_new(struct judge **ret, const struct ruleset *rs, bool keep_all)
+enum err judge_new(struct judge **ret, const struct ruleset *rs, bool keep_all,
+                   uint32_t match_limit)
 {
     struct judge *j = calloc(1, sizeof *j);
 
@@ -47,6 +48,7 @@ enum err judge_new(struct judge **ret, const struct ruleset *rs, bool keep_all)
         judge_free(j);
         return e;
     }
+    work_limit(j->work, match_limit);
     *ret = j;
     return ERR_OK;
 }

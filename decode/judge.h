@@ -18,8 +18,9 @@ struct judge;
 
 struct judge_counts { uint64_t events, decoded, passed, unwalked, refused; };
 
-/* rs is borrowed.  The caller owns *ret. */
-MUST_USE enum err judge_new(struct judge **ret, const struct ruleset *rs, bool keep_all);
+/* rs is borrowed.  match_limit: of each regular expression on each line.  The caller owns *ret. */
+MUST_USE enum err judge_new(struct judge **ret, const struct ruleset *rs, bool keep_all,
+                            uint32_t match_limit);
 void judge_free(struct judge *j);
 
 /* Append the range message for this lease to out.  ERR_NOMEM, or ERR_SPACE when it would be longer

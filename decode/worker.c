@@ -45,7 +45,8 @@ enum err worker_open(void **self, struct run *run)
     w->run = run;
     enum err e = stage_ruleset(&w->rs, run);
     if (e == ERR_OK)
-        e = judge_new(&w->judge, w->rs, wants_all(run->config));
+        e = judge_new(&w->judge, w->rs, wants_all(run->config),
+                      run->config->decode.match_limit);
     return e;
 }
 
@@ -309,7 +310,8 @@ int worker_pipe(struct run *run, int in, int out)
     msgpack_sbuffer_init(&range);
     enum err e = stage_ruleset(&rs, run);
     if (e == ERR_OK)
-        e = judge_new(&judge, rs, run_flag(run, "passing") == NULL || wants_all(run->config));
+        e = judge_new(&judge, rs, run_flag(run, "passing") == NULL || wants_all(run->config),
+                      run->config->decode.match_limit);
     if (e == ERR_OK && run_flag(run, "raw-actions") != NULL)
         judge_keep_actions(judge);
     while (e == ERR_OK && (e = pipe_read(in, &frame)) == ERR_OK)

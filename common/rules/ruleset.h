@@ -63,6 +63,7 @@ const struct rule *ruleset_at(const struct ruleset *rs, size_t index);
 /* Work memory of one thread for decoding and walking; the caller owns *ret. */
 struct work;
 MUST_USE enum err work_new(struct work **ret, const struct ruleset *rs);
+void work_limit(struct work *w, uint32_t steps);        /* of every match: matcher_limit() */
 void work_free(struct work *w);
 
 /* Fill everything behind "of the record" in *d: header, decoder, fields.  In: received, agent*,

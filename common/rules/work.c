@@ -25,6 +25,11 @@ enum err work_new(struct work **ret, const struct ruleset *rs)
     return ERR_OK;
 }
 
+void work_limit(struct work *w, uint32_t steps)
+{
+    matcher_limit(w->matcher, steps);
+}
+
 void work_free(struct work *w)
 {
     if (w == NULL)

@@ -182,6 +182,12 @@ size_t pattern_literals(const struct pattern *p, struct slice *out, size_t max)
     return p->n_needed;
 }
 
+void matcher_limit(struct matcher *m, uint32_t steps)
+{
+    pcre2_set_match_limit(m->context, steps);
+    pcre2_set_depth_limit(m->context, steps);   /* backtracking is never deeper than long */
+}
+
 enum err matcher_new(struct matcher **ret)
 {
     struct matcher *m = calloc(1, sizeof *m);
@@ -195,8 +201,7 @@ enum err matcher_new(struct matcher **ret)
         matcher_free(m);
         return ERR_NOMEM;
     }
-    pcre2_set_match_limit(m->context, MATCHER_MATCH_LIMIT);
-    pcre2_set_depth_limit(m->context, MATCHER_DEPTH_LIMIT);
+    matcher_limit(m, MATCHER_MATCH_LIMIT);
     pcre2_set_heap_limit(m->context, MATCHER_HEAP_LIMIT_KIB);
     if (m->stack != NULL)               /* absent where PCRE2 was built without JIT */
         pcre2_jit_stack_assign(m->context, NULL, m->stack);

@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/err.h"
 #include "common/slice.h"
@@ -29,8 +30,7 @@
 #define PATTERN_CAPTURES_MAX 64                     /* groups beyond are not reported */
 #define PATTERN_LITERALS_MAX 256                    /* longest list pattern_literals() gives */
 
-#define MATCHER_MATCH_LIMIT     100000              /* PCRE2's units of work for one match */
-#define MATCHER_DEPTH_LIMIT     100000
+#define MATCHER_MATCH_LIMIT     100000              /* PCRE2's units of work for one match, and their depth */
 #define MATCHER_HEAP_LIMIT_KIB  4096
 
 struct pattern;
@@ -71,10 +71,12 @@ bool pattern_jit(const struct pattern *p);      /* runs as machine code, or need
 size_t pattern_literals(const struct pattern *p, struct slice *out, size_t max);
 
 MUST_USE enum err matcher_new(struct matcher **ret);    /* the caller owns *ret */
+/* Units of work for one match, instead of MATCHER_MATCH_LIMIT. */
+void matcher_limit(struct matcher *m, uint32_t steps);
 void matcher_free(struct matcher *m);                   /* NULL is fine */
 
 /* Search subject.  *ret (may be NULL) is filled on MATCH_YES only; its slices point
- * into subject.  Work is bounded by the MATCHER_ limits, and nothing is allocated where
+ * into subject.  Work is bounded by the limits of m, and nothing is allocated where
  * pattern_jit() holds. */
 enum match pattern_match(const struct pattern *p, struct matcher *m, struct slice subject,
                          struct captures *ret);

@@ -64,9 +64,10 @@ static void start(struct world *w)
     char *state = in(w, SLICE("state"));
     struct slice rest = slice_of(w->locations);
 
-    assert_int_equal(spool_open(&w->spool, state, false), ERR_OK);
+    const struct spool_options o = { 128, 32 << 10, 16 << 20, false };
+    assert_int_equal(spool_open(&w->spool, state, &o), ERR_OK);
     free(state);
-    assert_int_equal(files_new(&w->files, w->spool, (struct sink){ take, w }), ERR_OK);
+    assert_int_equal(files_new(&w->files, w->spool, (struct sink){ take, w }, 2000), ERR_OK);
     assert_int_equal(format_new(&w->cutter, slice_of(w->format), 2, SLICE("^#")), ERR_OK);
     while (rest.n > 0) {
         size_t n = strcspn(rest.p, ",");

@@ -32,11 +32,14 @@ static int remove_dir(void **state)
     return rmdir(dir);
 }
 
+#define BATCH 128
+static const struct spool_options options = { BATCH, 32 << 10, 1 << 20, false };
+
 static struct spool *open_spool(void)
 {
     struct spool *s = NULL;
 
-    assert_int_equal(spool_open(&s, dir, false), ERR_OK);
+    assert_int_equal(spool_open(&s, dir, &options), ERR_OK);
     return s;
 }
 
@@ -99,13 +102,13 @@ static void a_batch_ends_at_its_ceilings(void **state)
     char big[20001];
     uint64_t next;
 
-    add(s, "a", SPOOL_BATCH_RECORDS + 1);
+    add(s, "a", BATCH + 1);
     memset(big, 'x', sizeof big - 1);
     big[sizeof big - 1] = '\0';
     add(s, big, 2);
     add(s, "z", 1);
     commit(s);
-    assert_int_equal(frame_at(s, 1, &next).count, SPOOL_BATCH_RECORDS);
+    assert_int_equal(frame_at(s, 1, &next).count, BATCH);
     assert_int_equal(frame_at(s, next, &next).count, 3);
     assert_int_equal(frame_at(s, next, &next).count, 1);
     spool_free(s);
@@ -145,14 +148,33 @@ static void rereadable_sources_stop_first(void **state)
     struct spool *s = open_spool();
 
     while (spool_room(s, SPOOL_REREADABLE)) {
-        add(s, "a", SPOOL_BATCH_RECORDS);
+        add(s, "a", BATCH);
         commit(s);
         spool_relax(s);
     }
-    assert_true(spool_waiting(s) >= SPOOL_BATCH_RECORDS);
+    assert_true(spool_waiting(s) >= BATCH);
     assert_true(spool_room(s, SPOOL_ONCE));
-    spool_acknowledge(s, SPOOL_BATCH_RECORDS);
+    spool_acknowledge(s, BATCH);
     assert_true(spool_room(s, SPOOL_REREADABLE));
+    spool_free(s);
+}
+
+static void sources_of_once_stop_at_their_option(void **state)
+{
+    (void)state;
+    struct spool *s = open_spool();
+    char big[1001];
+    uint64_t n = 0;
+
+    memset(big, 'x', sizeof big - 1);
+    big[sizeof big - 1] = '\0';
+    for (; spool_room(s, SPOOL_ONCE); n += 16) {
+        add(s, big, 16);
+        commit(s);
+        spool_relax(s);
+    }
+    assert_in_range(n * (sizeof big - 1), options.once_bytes, options.once_bytes + SPOOL_READ_AHEAD);
+    assert_false(spool_room(s, SPOOL_REREADABLE));
     spool_free(s);
 }
 
@@ -229,6 +251,7 @@ int main(void)
         TEST(a_batch_ends_at_its_ceilings),
         TEST(what_is_acknowledged_is_forgotten),
         TEST(rereadable_sources_stop_first),
+        TEST(sources_of_once_stop_at_their_option),
         TEST(a_new_stream_brings_what_waits),
         TEST(records_and_positions_are_one),
     };

@@ -63,7 +63,8 @@ static int set_up(void **state)
     b->credit = CREDIT;
     b->now_ms = 1000;
     bind_ingest(b);
-    assert_int_equal(spool_open(&b->spool, b->dir, false), ERR_OK);
+    const struct spool_options o = { 128, 32 << 10, 16 << 20, false };
+    assert_int_equal(spool_open(&b->spool, b->dir, &o), ERR_OK);
     assert_int_equal(uplink_new(&b->up, b->zmq, &b->id, b->spool, &host, b->now_ms), ERR_OK);
     *state = b;
     return 0;

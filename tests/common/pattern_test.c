@@ -234,6 +234,9 @@ static void matching_has_a_limit(void **state)
     assert_int_equal(pattern_match(p, m, SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"), NULL),
                      MATCH_LIMIT);
     assert_int_equal(pattern_match(p, m, SLICE("aaaa"), NULL), MATCH_YES);
+    assert_int_equal(pattern_match(p, m, SLICE("aaaaaaaa!"), NULL), MATCH_NO);
+    matcher_limit(m, 10);
+    assert_int_equal(pattern_match(p, m, SLICE("aaaaaaaa!"), NULL), MATCH_LIMIT);
     pattern_free(p);
     matcher_free(m);
 }

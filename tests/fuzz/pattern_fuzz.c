@@ -85,7 +85,7 @@ static void check_engine(const struct pattern *p, struct slice subject, enum mat
     if (code == NULL || context == NULL || data == NULL)
         abort();
     pcre2_set_match_limit(context, MATCHER_MATCH_LIMIT);
-    pcre2_set_depth_limit(context, MATCHER_DEPTH_LIMIT);
+    pcre2_set_depth_limit(context, MATCHER_MATCH_LIMIT);
     int rc = pcre2_match(code, (PCRE2_SPTR)subject.p, subject.n, 0, 0, data, context);
     bool limit = found == MATCH_LIMIT || (rc < 0 && rc != PCRE2_ERROR_NOMATCH);
     if (!limit && (rc >= 0) != (found == MATCH_YES))
