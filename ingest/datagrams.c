@@ -1,17 +1,15 @@
 #include "ingest/datagrams.h"
 
+#include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <sys/uio.h>
 
 #define QUEUE_BYTES (8 << 20)
 
-union control { char at[CMSG_SPACE(sizeof(uint32_t))]; struct cmsghdr align; };
-
 struct datagrams {
     struct mmsghdr heads[DATAGRAMS_TURN];
     struct iovec parts[DATAGRAMS_TURN];
     struct sockaddr_storage from[DATAGRAMS_TURN];
-    union control control[DATAGRAMS_TURN];
     char bytes[DATAGRAMS_TURN][DATAGRAMS_BYTES];
 };
 
@@ -32,11 +30,19 @@ void datagrams_free(struct datagrams *d)
 
 void datagrams_prepare(int fd)
 {
-    const int bytes = QUEUE_BYTES, one = 1;
+    const int bytes = QUEUE_BYTES;
 
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-    (void)setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &one, sizeof one);
+}
+
+/* SO_RXQ_OVFL would tell only with the next datagram that has room. */
+uint32_t datagrams_dropped(int fd)
+{
+    uint32_t figures[SK_MEMINFO_VARS] = { 0 };
+    socklen_t n = sizeof figures;
+
+    return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, figures, &n) == 0 ? figures[SK_MEMINFO_DROPS] : 0;
 }
 
 /* The kernel writes lengths into the heads, so they are set anew each time. */
@@ -47,26 +53,15 @@ static void set_up(struct datagrams *d)
         d->heads[i].msg_hdr = (struct msghdr){
             .msg_name = &d->from[i], .msg_namelen = sizeof d->from[i],
             .msg_iov = &d->parts[i], .msg_iovlen = 1,
-            .msg_control = &d->control[i], .msg_controllen = sizeof d->control[i],
         };
     }
 }
 
-static void read_drops(struct msghdr *head, uint32_t *drops)
-{
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(head); c != NULL; c = CMSG_NXTHDR(head, c))
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL)
-            memcpy(drops, CMSG_DATA(c), sizeof *drops);
-}
-
-void datagrams_read(struct datagrams *d, int fd, datagrams_take *take, void *arg,
-                    uint32_t *kernel_drops)
+void datagrams_read(struct datagrams *d, int fd, datagrams_take *take, void *arg)
 {
     set_up(d);
     int n = recvmmsg(fd, d->heads, DATAGRAMS_TURN, MSG_DONTWAIT, NULL);
-    for (int i = 0; i < n; i++) {
-        read_drops(&d->heads[i].msg_hdr, kernel_drops);
+    for (int i = 0; i < n; i++)
         take(arg, (const struct sockaddr *)&d->from[i],
              (struct slice){ d->bytes[i], d->heads[i].msg_len });
-    }
 }

@@ -17,14 +17,15 @@ struct datagrams;
 MUST_USE enum err datagrams_new(struct datagrams **ret);
 void datagrams_free(struct datagrams *d);       /* NULL is fine */
 
-/* Ask the kernel for a large queue and for its count of drops.  What it refuses is done without. */
+/* Ask the kernel for a large queue.  What it refuses is done without. */
 void datagrams_prepare(int fd);
+
+/* What the kernel has dropped of this socket: starts at 0 and only grows (modulo 2^32). */
+uint32_t datagrams_dropped(int fd);
 
 typedef void datagrams_take(void *arg, const struct sockaddr *from, struct slice message);
 
-/* Give what is there, at most DATAGRAMS_TURN, to take.  *kernel_drops: raised to the kernel's count
- * of this socket, which starts at 0 and only grows (modulo 2^32). */
-void datagrams_read(struct datagrams *d, int fd, datagrams_take *take, void *arg,
-                    uint32_t *kernel_drops);
+/* Give what is there, at most DATAGRAMS_TURN, to take. */
+void datagrams_read(struct datagrams *d, int fd, datagrams_take *take, void *arg);
 
 #endif

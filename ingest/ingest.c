@@ -510,6 +510,7 @@ enum err ingest_connect(void *self)
 /* What the loop had received is committed; its agents learn of it by their next hello. */
 static void last_commit(struct ingest *i)
 {
+    journal_stretch(i->journal);
     enum err gathered = gather_append(i->gather, i->journal, slice_of(i->run->name));
 
     journal_trim_now(i->journal);
@@ -524,6 +525,8 @@ void ingest_close(void *self)
 
     if (i == NULL)
         return;
+    if (i->syslog != NULL)
+        syslog_report(i->syslog);
     syslog_free(i->syslog);             /* the last words of its connections are gathered */
     if (i->leases != NULL)
         last_commit(i);

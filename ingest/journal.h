@@ -57,6 +57,8 @@ uint64_t journal_bytes(const struct journal *j);        /* committed and not tri
  * worth while to begin again. */
 bool journal_has_room(const struct journal *j);
 bool journal_is_roomy(const struct journal *j);
+/* Before the end: from now on only the store is the limit, so that what waits finds room. */
+void journal_stretch(struct journal *j);
 uint64_t journal_pending(const struct journal *j);      /* batches appended and not committed */
 
 /* Append one batch; its numbers become the stream's highest with the commit.  ERR_FULL: not

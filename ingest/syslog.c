@@ -96,10 +96,8 @@ static void take_datagram(void *arg, const struct sockaddr *from, struct slice m
 static void on_datagrams(void *arg)
 {
     struct listener *l = arg;
-    uint32_t before = l->kernel_drops;
 
-    datagrams_read(l->syslog->datagrams, l->fd, take_datagram, l, &l->kernel_drops);
-    l->syslog->counts.syslog_dropped += l->kernel_drops - before;
+    datagrams_read(l->syslog->datagrams, l->fd, take_datagram, l);
 }
 
 static void on_connections(void *arg)
@@ -301,12 +299,24 @@ void syslog_hold(struct syslog *s, bool held)
     loop_pause_fd(s->run->loop, connections_fd(s->connections), held);
 }
 
+static void count_kernel_drops(struct syslog *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct listener *l = &s->listeners[i];
+        if (l->config->protocol == PROTOCOL_TCP)
+            continue;
+        uint32_t drops = datagrams_dropped(l->fd);
+        s->counts.syslog_dropped += (uint32_t)(drops - l->kernel_drops);
+        l->kernel_drops = drops;
+    }
+}
+
 void syslog_report(struct syslog *s)
 {
     static const char form[] = "yagura: events dropped: %" PRIu64 " syslog messages, no room for them";
     char text[sizeof form + 20];
+    count_kernel_drops(s);
     uint64_t fresh = s->counts.syslog_dropped - s->dropped_reported;
-
     if (fresh == 0)
         return;
     int n = snprintf(text, sizeof text, form, fresh);

@@ -43,7 +43,7 @@ void syslog_free(struct syslog *s);     /* NULL is fine */
 /* Held: TCP is not read, and what comes over UDP is dropped. */
 void syslog_hold(struct syslog *s, bool held);
 
-/* Once a second: turn new drops into an event. */
+/* Once a second, and before the end: turn new drops into an event. */
 void syslog_report(struct syslog *s);
 
 const struct syslog_counts *syslog_counts(const struct syslog *s);

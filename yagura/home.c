@@ -182,6 +182,8 @@ enum err home_prepare(const struct home *h, uint16_t port, const char **what)
     enum err e = link_ruleset(h, "rules");
     if (e == ERR_OK)
         e = link_ruleset(h, "decoder.xml");
+    if (e == ERR_OK)
+        e = link_ruleset(h, "yagura_decoder.xml");
     if (e == ERR_OK) {
         *what = h->paths->conf;
         e = write_conf(h, port);

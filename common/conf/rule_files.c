@@ -249,6 +249,7 @@ static void find_decoders(struct search *s)
     if (add_named(s, &decoder_sort, 1u << ENTRY_DECODER | 1u << ENTRY_DECODER_DIR) > 0)
         return;
     add_file(s, &decoder_sort, "decoder.xml", s->c->rules.n == 0);
+    add_file(s, &decoder_sort, "yagura_decoder.xml", true);
     add_file(s, &decoder_sort, "local_decoder.xml", true);
 }
 

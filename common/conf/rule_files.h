@@ -11,8 +11,8 @@
  *
  * A directory gives its entries whose name matches its pattern (OS_Regex), sorted by bytes;
  * hidden files and what is listed already are passed over.  Without a decoder in <rules>
- * there are decoder.xml and, if it exists, local_decoder.xml; without <rules> there is
- * besides every .xml file of rules/, and all of it may be missing.
+ * there are decoder.xml and, if they exist, yagura_decoder.xml and local_decoder.xml; without
+ * <rules> there is besides every .xml file of rules/, and all of it may be missing.
  *
  * Every call looks afresh: a reload sees new files in a directory.
  */

@@ -570,7 +570,8 @@ static const struct { const char *story, *text, *want; } layouts[] = {
       "rules/below.xml(rules/below.xml) ../rules/next.xml(rules/next.xml) ../etc/decoder.xml(etc/decoder.xml) "
       "../etc/lists/bad(etc/lists/bad) lists/ips(ips) " },
     { "without decoders, the usual ones", "<include>here.xml</include>",
-      "here.xml(here.xml) decoder.xml(decoder.xml) local_decoder.xml(local_decoder.xml) " },
+      "here.xml(here.xml) decoder.xml(decoder.xml) yagura_decoder.xml(yagura_decoder.xml) "
+      "local_decoder.xml(local_decoder.xml) " },
     { "a directory, sorted, .xml alone", "<rule_dir>rules</rule_dir><decoder>decoder.xml</decoder>",
       "rules/B.xml(B.xml) rules/a.xml(a.xml) rules/below.xml(below.xml) decoder.xml(decoder.xml) " },
     { "a pattern, and what is listed is not listed again",
@@ -597,7 +598,8 @@ static void make_layout(void)
     static const char *const dirs[] = { "lay", "lay/etc", "lay/etc/rules", "lay/etc/lists",
         "lay/rules" };
     static const char *const files[] = {
-        "lay/etc/here.xml", "lay/etc/decoder.xml", "lay/etc/local_decoder.xml",
+        "lay/etc/here.xml", "lay/etc/decoder.xml", "lay/etc/yagura_decoder.xml",
+        "lay/etc/local_decoder.xml",
         "lay/etc/rules/below.xml",
         "lay/etc/rules/a.xml", "lay/etc/rules/B.xml", "lay/etc/rules/b.txt", "lay/etc/rules/.a.xml",
         "lay/etc/lists/bad.cdb", "lay/etc/lists/ips", "lay/rules/next.xml",

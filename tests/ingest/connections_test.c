@@ -154,7 +154,6 @@ static void datagrams_come_whole_with_their_sender(void **state)
     socklen_t n = sizeof at;
     struct datagrams *d = NULL;
     struct heard h = { 0 };
-    uint32_t drops = 0;
     int in = socket(AF_INET, SOCK_DGRAM, 0), out = socket(AF_INET, SOCK_DGRAM, 0);
 
     start(&h);
@@ -166,14 +165,51 @@ static void datagrams_come_whole_with_their_sender(void **state)
     assert_int_equal(send(out, "a\0b", 3, 0), 3);
     assert_int_equal(send(out, "", 0, 0), 0);
     assert_int_equal(send(out, large, sizeof large, 0), sizeof large);
-    datagrams_read(d, in, hear_datagram, &h, &drops);
+    datagrams_read(d, in, hear_datagram, &h);
     assert_heard(&h, "127.0.0.1:3 127.0.0.1:0 127.0.0.1:65507 ");
-    assert_int_equal(drops, 0);
+    assert_int_equal(datagrams_dropped(in), 0);
     close(in);
     close(out);
     datagrams_free(d);
     fclose(h.out);
     free(h.text);
+}
+
+static void count_datagram(void *arg, const struct sockaddr *from, struct slice m)
+{
+    (void)from;
+    (void)m;
+    ++*(uint32_t *)arg;
+}
+
+static void what_the_kernel_drops_is_known_at_once(void **state)
+{
+    (void)state;
+    static const char text[1000];
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t n = sizeof at;
+    struct datagrams *d = NULL;
+    const int small = 4096;
+    uint32_t sent = 100, taken = 0, before = 1;
+    int in = socket(AF_INET, SOCK_DGRAM, 0), out = socket(AF_INET, SOCK_DGRAM, 0);
+
+    assert_int_equal(datagrams_new(&d), ERR_OK);
+    assert_int_equal(setsockopt(in, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    assert_int_equal(bind(in, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(getsockname(in, (struct sockaddr *)&at, &n), 0);
+    assert_int_equal(connect(out, (struct sockaddr *)&at, sizeof at), 0);
+    for (uint32_t i = 0; i < sent; i++)
+        assert_int_equal(send(out, text, sizeof text, 0), sizeof text);
+    uint32_t dropped = datagrams_dropped(in);
+    while (taken != before) {
+        before = taken;
+        datagrams_read(d, in, count_datagram, &taken);
+    }
+    assert_in_range(taken, 1, sent - 1);
+    assert_int_equal(taken + dropped, sent);
+    close(in);
+    close(out);
+    datagrams_free(d);
 }
 
 int main(void)
@@ -183,6 +219,7 @@ int main(void)
         cmocka_unit_test(at_the_limit_the_silent_one_goes),
         cmocka_unit_test(many_senders_are_served),
         cmocka_unit_test(datagrams_come_whole_with_their_sender),
+        cmocka_unit_test(what_the_kernel_drops_is_known_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -181,8 +181,8 @@ def own_rules():
     """The <rules> of deploy/, by absolute path."""
     deploy = os.path.join(ROOT, "deploy")
     rules = sorted(os.listdir(os.path.join(deploy, "rules")))
-    return "<rules>\n<decoder>%s/decoder.xml</decoder>\n%s\n</rules>" % (
-        deploy, "\n".join("<include>%s/rules/%s</include>" % (deploy, r) for r in rules))
+    return "<rules>\n<decoder>%s/decoder.xml</decoder>\n<decoder>%s/yagura_decoder.xml</decoder>\n%s\n</rules>" % (
+        deploy, deploy, "\n".join("<include>%s/rules/%s</include>" % (deploy, r) for r in rules))
 
 
 def stock_rules():

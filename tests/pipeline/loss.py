@@ -1,0 +1,126 @@
+#!/usr/bin/python3
+"""A loss is an event: what had to be dropped is counted, journalled, and raised as an alert."""
+import os
+import signal
+import socket
+
+from tower import ROOT, Skip, Tower, count_lines, free_port, main, stock_rules, wait_for
+
+DROPPED = 199102
+TEXT = b"<38>Nov 23 10:00:00 host probe: number %07d " + b"of a line that takes some room " * 20
+
+
+def loss_tower(rules="", state="1M"):
+    t = Tower(rules=rules)
+    t.udp = free_port(socket.SOCK_DGRAM)
+    t.extra = ("<global><logall_json>yes</logall_json></global><ingest><state_size>%s</state_size></ingest>"
+               "<remote><connection>syslog</connection><protocol>udp</protocol><port>%d</port>"
+               "<local_ip>127.0.0.1</local_ip><allowed-ips>127.0.0.1</allowed-ips></remote>") % (state, t.udp)
+    t.configure()
+    return t
+
+
+def seen(t):
+    s = t.status("ingest") or {}
+    return s.get("syslog", 0) + s.get("syslog_dropped", 0)
+
+
+def send(t, first, n):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for i in range(first, first + n):
+            s.sendto(TEXT % i, ("127.0.0.1", t.udp))
+
+
+def fill(t):
+    """Send, with nobody to decode, until some was dropped; how many were sent."""
+    n = 0
+    while t.status("ingest")["syslog_dropped"] < 1000:
+        assert n < 100000, t.status("ingest")
+        send(t, n, 500)
+        n += 500
+        wait_for("ingest to have seen %d" % n, lambda: seen(t) == n)
+    return n
+
+
+def dropped_alerts(t):
+    return [a for a in t.alerts() if a["rule"]["sidid"] == DROPPED]
+
+
+def archived(t):
+    return sum("probe: number" in a["full_log"] for a in t.archives())
+
+
+def expect_loss(t, sent, seconds=60):
+    """Every message is in the archive, or counted in an alert."""
+    path = t.path("var/log/yagura/archives/archives.json")
+    wait_for("the whole of it", lambda: count_lines(path) >= sent - 60000 and
+             archived(t) + sum(int(a["data"]) for a in dropped_alerts(t)) >= sent, seconds)
+    lost = sum(int(a["data"]) for a in dropped_alerts(t))
+    assert lost > 0 and lost == sent - archived(t), (lost, sent, archived(t))
+    a = dropped_alerts(t)[0]
+    assert a["rule"]["level"] >= 10 and "event_loss" in a["rule"]["group"], a
+    assert a["location"] == "yagura-ingest" and a["decoder"] == "yagura", a
+
+
+def finish(t):
+    t.start("correlate")
+    t.start("decode", "decode-1")
+    t.start("alertd")
+
+
+def what_a_full_journal_drops_raises_an_alert():
+    t = loss_tower()
+    try:
+        t.start("ingest")
+        sent = fill(t)
+        finish(t)
+        expect_loss(t, sent)
+    finally:
+        t.close()
+
+
+def what_was_dropped_before_a_stop_is_told_after_it():
+    t = loss_tower()
+    try:
+        t.start("ingest")
+        sent = fill(t)
+        t.stop("ingest")
+        t.start("ingest")
+        finish(t)
+        expect_loss(t, sent)
+    finally:
+        t.close()
+
+
+def what_the_kernel_dropped_raises_an_alert():
+    t = loss_tower(state="64M")
+    try:
+        t.start("ingest")
+        finish(t)
+        t.procs["ingest"].send_signal(signal.SIGSTOP)
+        send(t, 0, 30000)
+        t.procs["ingest"].send_signal(signal.SIGCONT)
+        expect_loss(t, 30000)
+    finally:
+        t.procs["ingest"].send_signal(signal.SIGCONT)
+        t.close()
+
+
+def two_files_are_enough_beside_other_rules():
+    rules = stock_rules()
+    if rules is None:
+        raise Skip("the data sets are not beside this checkout")
+    deploy = os.path.join(ROOT, "deploy")
+    t = loss_tower(rules.replace("</rules>", "<decoder>%s/yagura_decoder.xml</decoder>"
+                                 "<include>%s/rules/95_yagura.xml</include></rules>" % (deploy, deploy)))
+    try:
+        t.start("ingest")
+        sent = fill(t)
+        finish(t)
+        expect_loss(t, sent)
+    finally:
+        t.close()
+
+
+main(what_a_full_journal_drops_raises_an_alert, what_was_dropped_before_a_stop_is_told_after_it,
+     what_the_kernel_dropped_raises_an_alert, two_files_are_enough_beside_other_rules)
