@@ -14,7 +14,7 @@
 
 #include "common/stage/loop.h"
 #include "common/version.h"
-#include "yagura/judge.h"
+#include "yagura/pipeline.h"
 #include "yagura/lines.h"
 #include "yagura/verdict_text.h"
 
@@ -22,7 +22,7 @@ enum { LINE_MIN = 2, UNIT_STEPS = 3, EXIT_NO_RULE = 255 };
 enum { OPTION_JSON = 256, OPTION_NOW, OPTION_FRESH };
 
 struct logtest {
-    struct judge_options judge;
+    struct pipeline_options asks;
     bool alerts, quiet, check, json;
     uint64_t now_us;                    /* 0: the clock's */
     char *unit[UNIT_STEPS];             /* -U: rule, level, decoder; NULL when not given */
@@ -111,33 +111,33 @@ static void on_verdict(void *arg, const struct verdict *v, const struct event *e
     }
 }
 
-static enum err ask_lines(struct logtest *t, struct judge *j, struct lines *l)
+static enum err ask_lines(struct logtest *t, struct pipeline *j, struct lines *l)
 {
     struct slice line;
 
-    while (!judge_full(j) && lines_next(l, &line)) {
+    while (!pipeline_full(j) && lines_next(l, &line)) {
         if (line.n < LINE_MIN)
             continue;
-        enum err e = judge_ask(j, line, t->now_us != 0 ? t->now_us : clock_now_us());
+        enum err e = pipeline_ask(j, line, t->now_us != 0 ? t->now_us : clock_now_us());
         if (e != ERR_OK)
             return e;
     }
     if (lines_ended(l))
-        judge_end(j);
+        pipeline_end(j);
     return ERR_OK;
 }
 
 /* Until the verdicts end. */
-static enum err judge_all(struct logtest *t, struct judge *j, struct lines *l)
+static enum err pipeline_all(struct logtest *t, struct pipeline *j, struct lines *l)
 {
     bool readable, more = !t->check;
     enum err e = ERR_OK;
 
     if (t->check)
-        judge_end(j);
+        pipeline_end(j);
     while (e == ERR_OK) {
-        int in = more && !judge_full(j) ? STDIN_FILENO : -1;
-        e = judge_turn(j, in, &readable);
+        int in = more && !pipeline_full(j) ? STDIN_FILENO : -1;
+        e = pipeline_turn(j, in, &readable);
         if (e == ERR_OK && readable) {
             enum err got = lines_read(l);
             more = got != ERR_ABSENT;
@@ -153,28 +153,28 @@ static enum err judge_all(struct logtest *t, struct judge *j, struct lines *l)
 
 static int logtest(struct logtest *t)
 {
-    struct judge *j = NULL;
+    struct pipeline *j = NULL;
     struct lines *l = NULL;
 
     banner(t);
     enum err e = lines_new(&l, STDIN_FILENO);
     if (e == ERR_OK)
-        e = judge_new(&j, &t->judge, on_verdict, t);
+        e = pipeline_new(&j, &t->asks, on_verdict, t);
     if (e != ERR_OK) {
         fprintf(stderr, "yagura logtest: yagura-decode and yagura-correlate did not start: %s\n",
                 err_str(e));
         lines_free(l);
         return 1;
     }
-    e = judge_all(t, j, l);
-    bool well = e == ERR_ABSENT && judge_ended_well(j);
+    e = pipeline_all(t, j, l);
+    bool well = e == ERR_ABSENT && pipeline_ended_well(j);
     if (!well && !t->check)
         fprintf(stderr, "yagura logtest: not every line was judged: %s\n",
                 e == ERR_ABSENT ? "a stage gave up" : err_str(e));
     if (lines_cut(l) > 0)
         fprintf(stderr, "yagura logtest: %llu lines were longer than %zu bytes and were cut\n",
                 (unsigned long long)lines_cut(l), LINES_MAX);
-    judge_free(j);
+    pipeline_free(j);
     lines_free(l);
     return well ? t->status : 1;
 }
@@ -211,14 +211,14 @@ static bool read_option(struct logtest *t, int c, char *value)
 {
     switch (c) {
     case 'a': t->alerts = true; return true;
-    case 'v': t->judge.trace = true; return true;
+    case 'v': t->asks.trace = true; return true;
     case 'q': t->quiet = true; return true;
     case 't': t->check = true; return true;
-    case 'c': t->judge.config = value; return true;
-    case 'D': t->judge.prefix = value; return true;
-    case 'd': t->judge.debug = true; return true;
+    case 'c': t->asks.config = value; return true;
+    case 'D': t->asks.prefix = value; return true;
+    case 'd': t->asks.debug = true; return true;
     case OPTION_JSON: t->json = true; return true;
-    case OPTION_FRESH: t->judge.fresh = true; return true;
+    case OPTION_FRESH: t->asks.fresh = true; return true;
     case OPTION_NOW:
         if (read_now(t, value))
             return true;

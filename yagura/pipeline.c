@@ -1,4 +1,4 @@
-#include "yagura/judge.h"
+#include "yagura/pipeline.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +21,8 @@ struct child { pid_t pid; int said; bool ended; int status; };      /* said: its
 
 struct buffer { char *p; size_t at, n, room; };                     /* at..n is still to be used */
 
-struct judge {
-    judge_verdict *on_verdict;
+struct pipeline {
+    pipeline_verdict *on_verdict;
     void *arg;
     struct child child[N_CHILDREN];
     int to, from;                       /* our ends of the pipes; -1 when closed */
@@ -60,7 +60,7 @@ static enum err buffer_add(struct buffer *b, const void *p, size_t n)
     return e;
 }
 
-static void fill_args(const char **argv, const char *path, const struct judge_options *o,
+static void fill_args(const char **argv, const char *path, const struct pipeline_options *o,
                       bool is_correlate)
 {
     size_t n = 0;
@@ -97,7 +97,7 @@ static void become(const char *path, const char **argv, int in, int out, int sai
     _exit(127);
 }
 
-static enum err spawn(struct child *c, const char *name, const struct judge_options *o,
+static enum err spawn(struct child *c, const char *name, const struct pipeline_options *o,
                       int in, int out)
 {
     const char *argv[ARGS_MAX];
@@ -122,45 +122,45 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-static enum err start(struct judge *j, const struct judge_options *o)
+static enum err start(struct pipeline *p, const struct pipeline_options *o)
 {
     int asked[2] = { -1, -1 }, ranges[2] = { -1, -1 }, verdicts[2] = { -1, -1 };
     enum err e = ERR_SYS;
 
     if (pipe2(asked, O_CLOEXEC) == 0 && pipe2(ranges, O_CLOEXEC) == 0
         && pipe2(verdicts, O_CLOEXEC) == 0)
-        e = spawn(&j->child[DECODE], "decode", o, asked[0], ranges[1]);
+        e = spawn(&p->child[DECODE], "decode", o, asked[0], ranges[1]);
     if (e == ERR_OK)
-        e = spawn(&j->child[CORRELATE], "correlate", o, ranges[0], verdicts[1]);
+        e = spawn(&p->child[CORRELATE], "correlate", o, ranges[0], verdicts[1]);
     close_fd(&asked[0]);
     close_fd(&ranges[0]);
     close_fd(&ranges[1]);
     close_fd(&verdicts[1]);
-    j->to = asked[1];
-    j->from = verdicts[0];
-    if (e == ERR_OK && fcntl(j->to, F_SETFL, O_NONBLOCK) != 0)
+    p->to = asked[1];
+    p->from = verdicts[0];
+    if (e == ERR_OK && fcntl(p->to, F_SETFL, O_NONBLOCK) != 0)
         e = ERR_SYS;
     return e;
 }
 
-enum err judge_new(struct judge **ret, const struct judge_options *o,
-                   judge_verdict *on_verdict, void *arg)
+enum err pipeline_new(struct pipeline **ret, const struct pipeline_options *o,
+                   pipeline_verdict *on_verdict, void *arg)
 {
-    struct judge *j = calloc(1, sizeof *j);
-    if (j == NULL)
+    struct pipeline *p = calloc(1, sizeof *p);
+    if (p == NULL)
         return ERR_NOMEM;
 
-    *j = (struct judge){ .on_verdict = on_verdict, .arg = arg, .to = -1, .from = -1,
+    *p = (struct pipeline){ .on_verdict = on_verdict, .arg = arg, .to = -1, .from = -1,
                          .child = { { .said = -1 }, { .said = -1 } } };
-    msgpack_sbuffer_init(&j->body);
-    msgpack_sbuffer_init(&j->frame);
+    msgpack_sbuffer_init(&p->body);
+    msgpack_sbuffer_init(&p->frame);
     signal(SIGPIPE, SIG_IGN);
-    enum err e = start(j, o);
+    enum err e = start(p, o);
     if (e != ERR_OK) {
-        judge_free(j);
+        pipeline_free(p);
         return e;
     }
-    *ret = j;
+    *ret = p;
     return ERR_OK;
 }
 
@@ -173,82 +173,82 @@ static void reap(struct child *c)
     c->ended = true;
 }
 
-void judge_free(struct judge *j)
+void pipeline_free(struct pipeline *p)
 {
-    if (j == NULL)
+    if (p == NULL)
         return;
-    close_fd(&j->to);
-    close_fd(&j->from);
+    close_fd(&p->to);
+    close_fd(&p->from);
     for (size_t i = 0; i < N_CHILDREN; i++) {
-        if (j->child[i].pid > 0 && !j->child[i].ended)
-            (void)kill(j->child[i].pid, SIGKILL);
-        reap(&j->child[i]);
-        close_fd(&j->child[i].said);
+        if (p->child[i].pid > 0 && !p->child[i].ended)
+            (void)kill(p->child[i].pid, SIGKILL);
+        reap(&p->child[i]);
+        close_fd(&p->child[i].said);
     }
-    msgpack_sbuffer_destroy(&j->body);
-    msgpack_sbuffer_destroy(&j->frame);
-    free(j->out.p);
-    free(j->in.p);
-    free(j);
+    msgpack_sbuffer_destroy(&p->body);
+    msgpack_sbuffer_destroy(&p->frame);
+    free(p->out.p);
+    free(p->in.p);
+    free(p);
 }
 
-static enum err queue(struct judge *j, struct slice frame)
+static enum err queue(struct pipeline *p, struct slice frame)
 {
     const char head[FRAME_HEAD] = {
         (char)(frame.n & 255), (char)(frame.n >> 8 & 255), (char)(frame.n >> 16 & 255),
         (char)(frame.n >> 24 & 255),
     };
 
-    enum err e = buffer_add(&j->out, head, sizeof head);
-    return e == ERR_OK ? buffer_add(&j->out, frame.p, frame.n) : e;
+    enum err e = buffer_add(&p->out, head, sizeof head);
+    return e == ERR_OK ? buffer_add(&p->out, frame.p, frame.n) : e;
 }
 
-enum err judge_ask(struct judge *j, struct slice line, uint64_t now_us)
+enum err pipeline_ask(struct pipeline *p, struct slice line, uint64_t now_us)
 {
     struct raw raw = {
         .kind = RAW_SYSLOG, .location = SLICE("stdin"), .time = now_us,
         .log = { line.p, line.n < MP_TEXT_MAX ? line.n : MP_TEXT_MAX },
     };
     struct lease lease = {
-        .ingest = 1, .offset = j->asked + 1, .floor = j->asked + 1, .received = now_us,
-        .stream = 1, .first = j->asked + 1, .count = 1,
+        .ingest = 1, .offset = p->asked + 1, .floor = p->asked + 1, .received = now_us,
+        .stream = 1, .first = p->asked + 1, .count = 1,
     };
 
-    msgpack_sbuffer_clear(&j->body);
-    msgpack_sbuffer_clear(&j->frame);
-    enum err e = record_pack(&raw_schema, &raw, &j->body);
-    lease.body = (struct slice){ j->body.data, j->body.size };
+    msgpack_sbuffer_clear(&p->body);
+    msgpack_sbuffer_clear(&p->frame);
+    enum err e = record_pack(&raw_schema, &raw, &p->body);
+    lease.body = (struct slice){ p->body.data, p->body.size };
     if (e == ERR_OK)
-        e = record_pack(&lease_schema, &lease, &j->frame);
+        e = record_pack(&lease_schema, &lease, &p->frame);
     if (e == ERR_OK)
-        e = queue(j, (struct slice){ j->frame.data, j->frame.size });
+        e = queue(p, (struct slice){ p->frame.data, p->frame.size });
     if (e == ERR_OK)
-        j->asked++;
+        p->asked++;
     return e;
 }
 
-bool judge_full(const struct judge *j)
+bool pipeline_full(const struct pipeline *p)
 {
-    return j->out.n - j->out.at >= JUDGE_BACKLOG_MAX;
+    return p->out.n - p->out.at >= PIPELINE_BACKLOG_MAX;
 }
 
-void judge_end(struct judge *j)
+void pipeline_end(struct pipeline *p)
 {
-    j->ending = true;
+    p->ending = true;
 }
 
-static void write_some(struct judge *j)
+static void write_some(struct pipeline *p)
 {
-    struct buffer *b = &j->out;
+    struct buffer *b = &p->out;
 
     while (b->at < b->n) {
-        ssize_t k = write(j->to, b->p + b->at, b->n - b->at);
+        ssize_t k = write(p->to, b->p + b->at, b->n - b->at);
         if (k < 0 && errno == EINTR)
             continue;
         if (k < 0 && errno == EAGAIN)
             return;
         if (k < 0) {                    /* decode has gone; the end of the verdicts will say so */
-            close_fd(&j->to);
+            close_fd(&p->to);
             return;
         }
         b->at += (size_t)k;
@@ -256,7 +256,7 @@ static void write_some(struct judge *j)
     b->at = b->n = 0;
 }
 
-static enum err give(struct judge *j, struct slice frame)
+static enum err give(struct pipeline *p, struct slice frame)
 {
     struct verdict v;
     struct event e;
@@ -268,15 +268,15 @@ static enum err give(struct judge *j, struct slice frame)
     if (err == ERR_OK && v.alert.n > 0)
         err = record_unpack(&alert_schema, &a, v.alert);
     if (err == ERR_OK) {
-        j->judged++;
-        j->on_verdict(j->arg, &v, &e, &a);
+        p->judged++;
+        p->on_verdict(p->arg, &v, &e, &a);
     }
     return err;
 }
 
-static enum err take_frames(struct judge *j)
+static enum err take_frames(struct pipeline *p)
 {
-    struct buffer *b = &j->in;
+    struct buffer *b = &p->in;
 
     while (b->n - b->at >= FRAME_HEAD) {
         const unsigned char *h = (const unsigned char *)b->p + b->at;
@@ -285,7 +285,7 @@ static enum err take_frames(struct judge *j)
             return ERR_BADMSG;
         if (b->n - b->at - FRAME_HEAD < n)
             return ERR_OK;
-        enum err e = give(j, (struct slice){ b->p + b->at + FRAME_HEAD, n });
+        enum err e = give(p, (struct slice){ b->p + b->at + FRAME_HEAD, n });
         if (e != ERR_OK)
             return e;
         b->at += FRAME_HEAD + n;
@@ -293,38 +293,38 @@ static enum err take_frames(struct judge *j)
     return ERR_OK;
 }
 
-static enum err read_some(struct judge *j)
+static enum err read_some(struct pipeline *p)
 {
-    enum err e = buffer_reserve(&j->in, READ_BYTES);
+    enum err e = buffer_reserve(&p->in, READ_BYTES);
     if (e != ERR_OK)
         return e;
-    ssize_t k = read(j->from, j->in.p + j->in.n, READ_BYTES);
+    ssize_t k = read(p->from, p->in.p + p->in.n, READ_BYTES);
     if (k < 0 && errno == EINTR)
         return ERR_OK;
     if (k < 0)
         return ERR_SYS;
     if (k == 0)
-        return j->in.at == j->in.n ? ERR_ABSENT : ERR_BADMSG;
-    j->in.n += (size_t)k;
-    return take_frames(j);
+        return p->in.at == p->in.n ? ERR_ABSENT : ERR_BADMSG;
+    p->in.n += (size_t)k;
+    return take_frames(p);
 }
 
-enum err judge_turn(struct judge *j, int other_fd, bool *other)
+enum err pipeline_turn(struct pipeline *p, int other_fd, bool *other)
 {
-    if (j->to >= 0)
-        write_some(j);
-    if (j->ending && j->out.at == j->out.n)
-        close_fd(&j->to);
+    if (p->to >= 0)
+        write_some(p);
+    if (p->ending && p->out.at == p->out.n)
+        close_fd(&p->to);
 
     struct pollfd fds[] = {
-        { .fd = j->from, .events = POLLIN },
-        { .fd = j->out.at < j->out.n ? j->to : -1, .events = POLLOUT },
+        { .fd = p->from, .events = POLLIN },
+        { .fd = p->out.at < p->out.n ? p->to : -1, .events = POLLOUT },
         { .fd = other_fd, .events = POLLIN },
     };
     if (poll(fds, sizeof fds / sizeof fds[0], -1) < 0)
         return errno == EINTR ? ERR_OK : ERR_SYS;
     *other = fds[2].revents != 0;
-    return fds[0].revents != 0 ? read_some(j) : ERR_OK;
+    return fds[0].revents != 0 ? read_some(p) : ERR_OK;
 }
 
 static void tell(const struct child *c)
@@ -336,17 +336,17 @@ static void tell(const struct child *c)
         (void)fwrite(text, 1, (size_t)n, stderr);
 }
 
-bool judge_ended_well(struct judge *j)
+bool pipeline_ended_well(struct pipeline *p)
 {
-    bool well = j->judged == j->asked;
+    bool well = p->judged == p->asked;
     const struct child *first = NULL;
 
-    close_fd(&j->to);
+    close_fd(&p->to);
     for (size_t i = 0; i < N_CHILDREN; i++) {
-        reap(&j->child[i]);
-        well = well && j->child[i].status == 0;
-        if (j->child[i].status != 0 && first == NULL)
-            first = &j->child[i];       /* both read the same files: one tells enough */
+        reap(&p->child[i]);
+        well = well && p->child[i].status == 0;
+        if (p->child[i].status != 0 && first == NULL)
+            first = &p->child[i];       /* both read the same files: one tells enough */
     }
     if (first != NULL)
         tell(first);
