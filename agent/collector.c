@@ -533,7 +533,7 @@ void collector_status(void *self, struct status_values *v)
     uplink_state(c->uplink, &up);
     files_counts(c->files, &files);
     const struct { const char *name; uint64_t n; } rows[] = {
-        { "in", c->records },             { "out", up.acked },
+        { "in", c->records },             { "out", up.arrived },
         { "sent", up.sent },              { "acked", up.acked },
         { "lag", spool_waiting(c->spool) }, { "connected", up.connected },
         { "credit", up.credit },          { "in_flight", up.in_flight },

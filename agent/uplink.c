@@ -23,6 +23,7 @@ struct uplink {
     const char *endpoint[ENDPOINTS_MAX];
     size_t n_endpoints, current;
     enum phase phase;
+    bool met;                           /* the manager, once at least */
     bool told;                          /* that the manager does not answer */
     uint64_t due_ms;                    /* end of the pause, or time of the next hello */
     uint64_t heard_ms, spoke_ms;        /* last message in, last beat or hello out */
@@ -106,6 +107,7 @@ enum err uplink_new(struct uplink **ret, void *zmq, const struct identity *ident
     u->heard_ms = now_ms;
     u->due_ms = now_ms;
     u->next = spool_first(spool);
+    u->state.acked = u->next - 1;
     split_endpoints(u);
     enum err e = open_socket(u);
     if (e != ERR_OK) {
@@ -174,9 +176,11 @@ static enum err begin_anew(struct uplink *u, const struct welcome *w)
              " resume=%llu first=%llu last=%llu", (unsigned long long)w->resume,
              (unsigned long long)spool_first(u->spool), (unsigned long long)spool_last(u->spool));
     enum err e = spool_renew(u->spool);
-    if (e == ERR_OK)
-        say_hello_at(u, 0);
-    return e;
+    if (e != ERR_OK)
+        return e;
+    u->state.acked = spool_first(u->spool) - 1;
+    say_hello_at(u, 0);
+    return ERR_OK;
 }
 
 static void note_name(struct uplink *u, struct slice name)
@@ -188,6 +192,16 @@ static void note_name(struct uplink *u, struct slice name)
     u->state.name[n] = '\0';
 }
 
+static void arrived(struct uplink *u, uint64_t upto)
+{
+    if (upto <= u->state.acked)
+        return;
+    if (u->met)                         /* else an earlier process sent it */
+        u->state.arrived += upto - u->state.acked;
+    u->state.acked = upto;
+    spool_acknowledge(u->spool, upto);
+}
+
 static enum err take_welcome(struct uplink *u, struct slice frame, uint64_t now_ms)
 {
     struct welcome w;
@@ -197,10 +211,10 @@ static enum err take_welcome(struct uplink *u, struct slice frame, uint64_t now_
         return ERR_BADMSG;
     if (w.resume < spool_first(u->spool) || w.resume > spool_last(u->spool) + 1)
         return begin_anew(u, &w);
-    spool_acknowledge(u->spool, w.resume - 1);
+    arrived(u, w.resume - 1);
+    u->met = true;
     forget_flight(u);
     u->next = w.resume;
-    u->state.acked = w.resume - 1;
     u->state.credit = w.credit;
     u->state.clock_offset_us = w.time - clock_now_us();
     if (!u->state.connected)
@@ -237,8 +251,7 @@ static enum err take_ack(struct uplink *u, struct slice frame, uint64_t now_ms)
     u->state.credit = a.credit;
     if (a.upto <= u->state.acked)
         return ERR_OK;
-    u->state.acked = a.upto;
-    spool_acknowledge(u->spool, a.upto);
+    arrived(u, a.upto);
     land_flight(u, a.upto);
     if (u->next <= a.upto)
         u->next = a.upto + 1;

@@ -55,6 +55,7 @@ struct uplink_state {
     const char *endpoint;
     uint64_t credit, in_flight;         /* EVENTS messages */
     uint64_t sent, acked;               /* highest sequence numbers */
+    uint64_t arrived;                   /* records acknowledged to this process */
     uint64_t hellos, nacks, refused;
     uint64_t clock_offset_us;           /* the manager's clock minus ours at the last welcome, two's complement */
     char name[KEYLINE_NAME_MAX + 1];    /* as the manager calls us */

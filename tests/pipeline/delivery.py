@@ -37,6 +37,9 @@ def everything_stopped_and_started_repeats_nothing():
             write(t, n, 500)
             n += 500
             expect(t, n)
+            wait_for("the last acknowledgement", lambda: t.status("agent")["lag"] == 0)
+            agent = t.status("agent")
+            assert agent["out"] == agent["in"], agent       # both since this start
             for name in ("agent", "alertd", "decode-1", "correlate", "ingest"):
                 t.stop(name)
             write(t, n, 100)            # while nothing runs
