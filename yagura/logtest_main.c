@@ -79,6 +79,7 @@ static void banner(const struct logtest *t)
     free(started);
     if (!t->alerts)
         fputs("ossec-testrule: Type one log per line.\n", stderr);
+    (void)fflush(stderr);               /* whoever types waits for it */
 }
 
 /* How many of decoder, rule and level, in this order, are not as wanted. */

@@ -183,5 +183,9 @@ int main(int argc, char **argv)
             return c == 'h' ? 0 : 2;
         }
     }
+    if (optind < argc) {
+        usage(stderr);
+        return 2;
+    }
     return status(prefix, verbose, json);
 }

@@ -12,8 +12,11 @@ struct status_values { msgpack_sbuffer body; uint64_t n; };
 struct control {
     struct run *run;
     void *self, *socket;
+    char *endpoint;
     uint64_t started_ms, refused;
 };
+
+#define SCHEME "ipc://"
 
 static void put_name(struct status_values *v, const char *name, msgpack_packer *pk)
 {
@@ -93,16 +96,14 @@ static void on_second(void *arg)
 
 enum err control_open(struct control **ret, struct run *run, void *self)
 {
-    char *endpoint = NULL;
     struct control *c = calloc(1, sizeof *c);
 
     if (c == NULL)
         return ERR_NOMEM;
     *c = (struct control){ .run = run, .self = self, .started_ms = loop_now_ms() };
-    enum err e = paths_control(run->paths, run->name, &endpoint);
+    enum err e = paths_control(run->paths, run->name, &c->endpoint);
     if (e == ERR_OK)
-        e = hop_bind(&c->socket, run->zmq, ZMQ_ROUTER, endpoint);
-    free(endpoint);
+        e = hop_bind(&c->socket, run->zmq, ZMQ_ROUTER, c->endpoint);
     if (e == ERR_OK)
         e = loop_add_socket(run->loop, c->socket, on_question, c);
     if (e == ERR_OK)
@@ -119,6 +120,9 @@ void control_close(struct control *c)
 {
     if (c == NULL)
         return;
+    if (c->socket != NULL)
+        (void)unlink(c->endpoint + sizeof SCHEME - 1);  /* libzmq leaves it; gone already is fine */
     hop_close(c->socket);
+    free(c->endpoint);
     free(c);
 }

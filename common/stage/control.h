@@ -2,7 +2,8 @@
  * control - the socket on which a stage answers questions about itself
  *
  * RUN/ctl/NAME, ipc.  A status message is answered by a status_reply; anything else is
- * counted and not answered, so nobody can make a stage wait.
+ * counted and not answered, so nobody can make a stage wait.  A stage that ends takes its
+ * socket away; one that was killed leaves it, and does not answer.
  */
 #ifndef COMMON_STAGE_CONTROL_H
 #define COMMON_STAGE_CONTROL_H
