@@ -95,10 +95,13 @@ static void on_agents(void *arg)
     }
 }
 
+/* Who was added a moment ago is known at the first knock, and need not wait for the second. */
 static void on_zap(void *arg)
 {
     struct ingest *i = arg;
+    bool changed = false;
 
+    err_ignore(registry_refresh(i->registry, &changed));        /* the tick tells what went wrong */
     zap_serve(i->zap);
 }
 
