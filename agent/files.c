@@ -442,6 +442,20 @@ static bool list_missing(void *arg, struct slice key, struct slice value)
     return true;
 }
 
+/* In the records that forgetting it is committed with; false: there is no room for it now. */
+static bool tell_gone(struct files *f, const char *path)
+{
+    char *text = NULL;
+
+    int n = asprintf(&text, "yagura: file gone: '%s' went away while the agent was not running;"
+                     " what had not been read of it is lost", path);
+    bool told = n >= 0 && f->sink.take(f->sink.arg, SLICE("yagura-agent"),
+                                       (struct slice){ text, (size_t)n });
+    if (n >= 0)
+        free(text);
+    return told;
+}
+
 /* Follow it to its end under its old location, or forget it. */
 static void settle_missing(struct files *f, const struct missing *m)
 {
@@ -452,10 +466,11 @@ static void settle_missing(struct files *f, const struct missing *m)
     if (now_at == NULL || follow(f, l, m->path, m->id, &w) != ERR_OK
         || tail_rename(w->tail, now_at) != ERR_OK) {
         if (l != NULL)
-            log_warn("a file went away unfinished while the agent was not running,"
-                     " forgotten path=%s", LOG_TEXT(slice_of(m->path)));
+            log_warn("a file went away while the agent was not running, forgotten path=%s",
+                     LOG_TEXT(slice_of(m->path)));
         f->lost += l != NULL;
-        drop_row(f, m->id);
+        if (l == NULL || tell_gone(f, m->path))         /* else the next start tells it */
+            drop_row(f, m->id);
     } else {
         watch_file(f, w);
         w->orphan = true;

@@ -6,7 +6,7 @@ import socket
 
 from tower import ROOT, Skip, Tower, count_lines, free_port, main, stock_rules, wait_for
 
-DROPPED = 199102
+DROPPED, GONE = 199102, 199103
 TEXT = b"<38>Nov 23 10:00:00 host probe: number %07d " + b"of a line that takes some room " * 20
 
 
@@ -106,6 +106,38 @@ def what_the_kernel_dropped_raises_an_alert():
         t.close()
 
 
+def a_log_that_went_away_unwatched_raises_an_alert():
+    t = Tower()
+    t.localfiles = ("<localfile><location>%s</location><log_format>syslog</log_format></localfile>"
+                    % t.path("*.log"))
+    t.extra = "<global><logall_json>yes</logall_json></global>"
+    t.configure()
+    try:
+        t.enrol()
+        t.start_all()
+        for name in ("a.log", "b.log"):
+            with open(t.path(name), "w") as f:
+                f.write("Nov 23 10:00:00 host probe: in %s\n" % name)
+        wait_for("both to be read", lambda: len(t.archives()) == 2)
+        wait_for("both to be acknowledged", lambda: t.status("agent")["lag"] == 0)
+        for turn in range(2):           # told once, not at each start
+            t.stop("agent")
+            if turn == 0:
+                with open(t.path("a.log"), "a") as f:
+                    f.write("Nov 23 10:00:00 host probe: nobody reads this\n")
+                os.unlink(t.path("a.log"))
+            t.start("agent")
+            with open(t.path("b.log"), "a") as f:
+                f.write("Nov 23 10:00:00 host probe: turn %d\n" % turn)
+            wait_for("the turn", lambda: any(a["full_log"].endswith("turn %d" % turn) for a in t.archives()))
+        gone = [a for a in t.alerts() if a["rule"]["sidid"] == GONE]
+        assert len(gone) == 1 and "'%s' went away" % t.path("a.log") in gone[0]["full_log"], gone
+        assert gone[0]["location"] == "(web1) 127.0.0.1->yagura-agent", gone
+        assert len(t.archives()) == 5, t.archives()
+    finally:
+        t.close()
+
+
 def two_files_are_enough_beside_other_rules():
     rules = stock_rules()
     if rules is None:
@@ -123,4 +155,5 @@ def two_files_are_enough_beside_other_rules():
 
 
 main(what_a_full_journal_drops_raises_an_alert, what_was_dropped_before_a_stop_is_told_after_it,
-     what_the_kernel_dropped_raises_an_alert, two_files_are_enough_beside_other_rules)
+     what_the_kernel_dropped_raises_an_alert, a_log_that_went_away_unwatched_raises_an_alert,
+     two_files_are_enough_beside_other_rules)
