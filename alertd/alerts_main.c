@@ -293,6 +293,11 @@ static void take_option(struct tool *t, int letter)
     }
 }
 
+static bool is_tail(const struct tool *t)
+{
+    return strcmp(t->command, "tail") == 0;
+}
+
 static void read_options(struct tool *t, int argc, char **argv)
 {
     static const struct option options[] = {
@@ -306,11 +311,11 @@ static void read_options(struct tool *t, int argc, char **argv)
 
     while ((letter = getopt_long(argc, argv, "f:t:n:l:p:c:h", options, NULL)) != -1)
         take_option(t, letter);
-    if (optind + 1 != argc) {
+    t->command = optind + 1 == argc ? argv[optind] : "";
+    if (!is_tail(t) && (strcmp(t->command, "replay") != 0 || !t->has_from)) {
         usage(stderr);
         exit(EXIT_USAGE);
     }
-    t->command = argv[optind];
 }
 
 static struct config *read_config(struct tool *t)
@@ -343,14 +348,10 @@ int main(int argc, char **argv)
     t.zmq = zmq_ctx_new();
     if (t.zmq == NULL)
         fail("out of memory");
-    if (strcmp(t.command, "tail") == 0) {
+    if (is_tail(&t))
         tail(&t);
-    } else if (strcmp(t.command, "replay") == 0 && t.has_from) {
+    else
         (void)replay(&t, t.from, t.to, t.count);
-    } else {
-        usage(stderr);
-        return EXIT_USAGE;
-    }
     hop_close(t.asked);
     zmq_ctx_term(t.zmq);
     buffer_free(&t.out);

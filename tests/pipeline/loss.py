@@ -1,12 +1,17 @@
 #!/usr/bin/python3
 """A loss is an event: what had to be dropped is counted, journalled, and raised as an alert."""
 import os
+import shutil
 import signal
 import socket
 
+from probe import probe_tower, write
 from tower import ROOT, Skip, Tower, count_lines, free_port, main, stock_rules, wait_for
 
-DROPPED, GONE = 199102, 199103
+LOST, DROPPED, GONE = 199101, 199102, 199103
+DEPLOY = os.path.join(ROOT, "deploy")
+OWN = ("<decoder>%s/yagura_decoder.xml</decoder><include>%s/rules/95_yagura.xml</include></rules>"
+       % (DEPLOY, DEPLOY))
 TEXT = b"<38>Nov 23 10:00:00 host probe: number %07d " + b"of a line that takes some room " * 20
 
 
@@ -138,13 +143,36 @@ def a_log_that_went_away_unwatched_raises_an_alert():
         t.close()
 
 
+def a_hole_in_an_agents_records_raises_an_alert():
+    """The manager loses its journal, and with it what it knew of the agent's stream."""
+    t = probe_tower()
+    t.rules = t.rules.replace("</rules>", OWN)
+    t.configure()
+    try:
+        t.enrol()
+        t.start_all()
+        write(t, 0, 500)
+        t.wait_alerts(500)
+        wait_for("all to be acknowledged", lambda: t.status("agent")["lag"] == 0)
+        t.stop("ingest")
+        shutil.rmtree(t.path("var/lib/yagura/ingest"))
+        t.start("ingest")
+        write(t, 500, 5)
+        alerts = t.wait_alerts(506)
+        lost = [a for a in alerts if a["rule"]["sidid"] == LOST]
+        assert len(lost) == 1 and lost[0]["data"] == "500" and lost[0]["systemname"] == "web1", lost
+        assert lost[0]["rule"]["level"] >= 10 and lost[0]["location"] == "yagura-ingest", lost
+        assert t.status("ingest")["lost"] == 500
+        assert sum(a["rule"]["sidid"] == 100001 for a in alerts) == 505
+    finally:
+        t.close()
+
+
 def two_files_are_enough_beside_other_rules():
     rules = stock_rules()
     if rules is None:
         raise Skip("the data sets are not beside this checkout")
-    deploy = os.path.join(ROOT, "deploy")
-    t = loss_tower(rules.replace("</rules>", "<decoder>%s/yagura_decoder.xml</decoder>"
-                                 "<include>%s/rules/95_yagura.xml</include></rules>" % (deploy, deploy)))
+    t = loss_tower(rules.replace("</rules>", OWN))
     try:
         t.start("ingest")
         sent = fill(t)
@@ -155,5 +183,5 @@ def two_files_are_enough_beside_other_rules():
 
 
 main(what_a_full_journal_drops_raises_an_alert, what_was_dropped_before_a_stop_is_told_after_it,
-     what_the_kernel_dropped_raises_an_alert, a_log_that_went_away_unwatched_raises_an_alert,
-     two_files_are_enough_beside_other_rules)
+     what_the_kernel_dropped_raises_an_alert, a_hole_in_an_agents_records_raises_an_alert,
+     a_log_that_went_away_unwatched_raises_an_alert, two_files_are_enough_beside_other_rules)
