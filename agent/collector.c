@@ -1,6 +1,7 @@
 #include "agent/collector.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,8 @@ struct collector {
     struct uplink *uplink;
     void *socket;               /* as the loop knows it */
     uint32_t generation;
-    uint64_t now_us, looked_ms, records, shortened;
+    uint64_t now_us, looked_ms, shortened;
+    uint64_t records, records_then;     /* taken; of these before the last give_back() */
     bool waits;                 /* a source was told to wait */
     bool disk_full, failed;
 };
@@ -264,6 +266,23 @@ static void notice_journal(void *arg)
     schedule(c, c->run->config->agent.batch_ms);
 }
 
+/* What a burst took from the system, once it is over. */
+static void give_back(struct collector *c)
+{
+    if (c->records == c->records_then || !uplink_idle(c->uplink))
+        return;
+    (void)malloc_trim(0);       /* nothing to give back is fine */
+    c->records_then = c->records;
+}
+
+static uint32_t pause_ms(const struct collector *c, uint64_t now_ms)
+{
+    uint64_t most = c->disk_full ? COLLECTOR_FULL_MS : COLLECTOR_IDLE_MS;
+    uint64_t pause = uplink_pause_ms(c->uplink, now_ms);
+
+    return (uint32_t)(pause < most ? pause : most);
+}
+
 static void tick(void *arg)
 {
     struct collector *c = arg;
@@ -279,8 +298,8 @@ static void tick(void *arg)
         files_look_at_all(c->files);
         gather(c);
     }
-    e = loop_once(c->run->loop, uplink_idle(c->uplink) ? COLLECTOR_IDLE_MS : COLLECTOR_BUSY_MS,
-                  tick, c);
+    give_back(c);
+    e = loop_once(c->run->loop, pause_ms(c, now_ms), tick, c);
     if (e != ERR_OK)
         fail(c, "cannot set a timer", e);
 }

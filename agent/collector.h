@@ -14,8 +14,8 @@
 
 #include "common/stage/stage.h"
 
-#define COLLECTOR_BUSY_MS 100           /* between two looks at the time while something waits */
-#define COLLECTOR_IDLE_MS 1000
+#define COLLECTOR_FULL_MS 100           /* between two looks whether a full disk has room again */
+#define COLLECTOR_IDLE_MS 1000          /* longest time between two looks at the time */
 
 MUST_USE enum err collector_open(void **self, struct run *run);
 MUST_USE enum err collector_connect(void *self);

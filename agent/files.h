@@ -29,7 +29,7 @@
 #define FILES_POLL_MS    2000           /* the slow look at everything */
 #define FILES_RESCAN_MS  100            /* least time between two scans that inotify asked for */
 #define FILES_GRACE_MS   10000          /* silence after which a replaced file is finished */
-#define FILES_GATHER_MAX 2              /* windows read in one gather */
+#define FILES_GATHER_MAX 1              /* windows read in one gather */
 
 struct files;
 

@@ -6,6 +6,8 @@
 #include <systemd/sd-journal.h>
 #include <time.h>
 
+#include "agent/memory.h"
+
 #define ENTRIES_MAX 256         /* in one gather */
 
 /* What we use of libsystemd: CALL(result, name, arguments) */
@@ -14,6 +16,7 @@
     CALL(int, open_directory, (sd_journal **, const char *, int))               \
     CALL(void, close, (sd_journal *))                                           \
     CALL(int, add_match, (sd_journal *, const void *, size_t))                  \
+    CALL(int, seek_head, (sd_journal *))                                        \
     CALL(int, seek_tail, (sd_journal *))                                        \
     CALL(int, seek_cursor, (sd_journal *, const char *))                        \
     CALL(int, test_cursor, (sd_journal *, const char *))                        \
@@ -37,7 +40,12 @@ struct journal {
     struct calls sd;
     sd_journal *journal;
     struct spool *spool;
-    bool every, moved, held;    /* held: the entry we stand on was not taken */
+    char **wanted;              /* "SYSLOG_IDENTIFIER=...", unless every */
+    size_t n_wanted;
+    char *cursor;               /* of the last entry taken or passed; NULL: none */
+    bool every, moved;
+    uint64_t read;              /* entries, since the pages they stand on were forgotten */
+    bool held;                  /* the entry we stand on was not taken */
     char room[RECORD_MAX];
 };
 
@@ -104,57 +112,91 @@ void journal_free(struct journal *j)
         j->sd.close(j->journal);
     if (j->library != NULL)
         (void)dlclose(j->library);
+    for (size_t i = 0; i < j->n_wanted; i++)
+        free(j->wanted[i]);
+    free(j->wanted);
+    free(j->cursor);
     free(j);
 }
 
 enum err journal_want(struct journal *j, struct slice location)
 {
-    char *match = NULL;
-    bool every = location.n == 0 || location.p[0] == '/' || slice_eq(location, SLICE("all"));
+    char **wanted;
 
-    j->every |= every;
-    if (every)
+    if (location.n == 0 || location.p[0] == '/' || slice_eq(location, SLICE("all"))) {
+        j->every = true;
         return ERR_OK;
-    int n = asprintf(&match, "SYSLOG_IDENTIFIER=%.*s", SLICE_FMT(location));
-    if (n < 0)
+    }
+    wanted = realloc(j->wanted, (j->n_wanted + 1) * sizeof *wanted);
+    if (wanted == NULL)
         return ERR_NOMEM;
-    int rc = j->every ? 0 : j->sd.add_match(j->journal, match, (size_t)n);
-    free(match);
-    return rc < 0 ? ERR_RANGE : ERR_OK;
+    j->wanted = wanted;
+    if (asprintf(&wanted[j->n_wanted], "SYSLOG_IDENTIFIER=%.*s", SLICE_FMT(location)) < 0)
+        return ERR_NOMEM;
+    j->n_wanted++;
+    return ERR_OK;
+}
+
+static enum err choose(struct journal *j)
+{
+    for (size_t i = 0; !j->every && i < j->n_wanted; i++)
+        if (j->sd.add_match(j->journal, j->wanted[i], 0) < 0)
+            return ERR_RANGE;
+    return ERR_OK;
 }
 
 static const struct slice cursor_key = SLICE_INIT("J");
 
-/* Stand on the entry of the cursor, so that the next is the first not taken.  A cursor whose entry was
- * vacuumed away stands before the next one there is, which is then not to be passed. */
-static enum err go_to(struct journal *j, struct slice saved)
+/* Stand on the entry of the cursor, so that the next is the first not taken.  Where its entry is not
+ * wanted or was vacuumed away we stand on the next one there is, which is then not to be passed. */
+static enum err go_to(struct journal *j, const char *cursor)
 {
-    char *cursor = strndup(saved.p, saved.n);
-
-    if (cursor == NULL)
-        return ERR_NOMEM;
     int rc = j->sd.seek_cursor(j->journal, cursor);
+
     if (rc >= 0)
         rc = j->sd.next(j->journal);
     if (rc > 0)
         j->held = j->sd.test_cursor(j->journal, cursor) == 0;
-    free(cursor);
     return rc < 0 ? ERR_SYS : ERR_OK;
+}
+
+/* At once: when journald begins a new file, libsystemd forgets where it stands. */
+static void note_place(struct journal *j)
+{
+    char *cursor;
+
+    if (j->sd.get_cursor(j->journal, &cursor) < 0)
+        return;
+    free(j->cursor);
+    j->cursor = cursor;
+    j->moved = true;
+}
+
+/* The cursor of the last entry, whether we want it or not: what is wanted may not have come yet. */
+static enum err find_end(struct journal *j)
+{
+    if (j->sd.seek_tail(j->journal) < 0 || j->sd.previous(j->journal) < 0)
+        return ERR_SYS;
+    note_place(j);              /* an empty journal has none; what comes is all new */
+    return ERR_OK;
 }
 
 enum err journal_begin(struct journal *j)
 {
-    struct slice cursor;
-    enum err e = spool_get(j->spool, cursor_key, &cursor);
+    struct slice saved;
+    enum err e = spool_get(j->spool, cursor_key, &saved);
 
+    if (e == ERR_OK && (j->cursor = strndup(saved.p, saved.n)) == NULL)
+        e = ERR_NOMEM;
+    if (e == ERR_ABSENT)
+        e = find_end(j);
     if (e == ERR_OK)
-        return go_to(j, cursor);
-    if (e != ERR_ABSENT)
+        e = choose(j);
+    if (e != ERR_OK)
         return e;
-    if (j->sd.seek_tail(j->journal) < 0 || j->sd.previous(j->journal) < 0)
-        return ERR_SYS;
-    j->moved = true;            /* so that the cursor is saved before anything comes */
-    return ERR_OK;
+    if (j->cursor != NULL)
+        return go_to(j, j->cursor);
+    return j->sd.seek_head(j->journal) < 0 ? ERR_SYS : ERR_OK;
 }
 
 int journal_fd(const struct journal *j)
@@ -237,20 +279,32 @@ static size_t print_entry(struct journal *j)
                           (struct slice){ head + sizeof head / 2, ident_n }, field);
 }
 
-bool journal_gather(struct journal *j, const struct sink *sink)
+static bool read_entries(struct journal *j, const struct sink *sink)
 {
     for (int i = 0; i < ENTRIES_MAX; i++) {
         if (!j->held && j->sd.next(j->journal) <= 0) {
             (void)j->sd.process(j->journal);    /* resets the descriptor */
             return j->sd.next(j->journal) > 0 ? (j->held = true) : false;
         }
+        j->read++;
         size_t n = print_entry(j);
         j->held = n > 0 && !sink->take(sink->arg, SLICE("journald"), (struct slice){ j->room, n });
         if (j->held)
             return false;
-        j->moved = true;
+        note_place(j);
     }
     return true;
+}
+
+bool journal_gather(struct journal *j, const struct sink *sink)
+{
+    bool more = read_entries(j, sink);
+
+    if (j->read >= ENTRIES_MAX) {
+        memory_forget(".journal");
+        j->read = 0;
+    }
+    return more;
 }
 
 bool journal_moved(const struct journal *j)
@@ -258,23 +312,11 @@ bool journal_moved(const struct journal *j)
     return j->moved;
 }
 
-/* The cursor of the last entry taken; while one is held that is the entry before it. */
 enum err journal_save(struct journal *j)
 {
-    char *cursor = NULL;
-
-    if (!j->moved)
+    if (!j->moved || j->cursor == NULL)
         return ERR_OK;
-    if (j->held && j->sd.previous(j->journal) <= 0)
-        return ERR_OK;          /* nothing was taken yet */
-    int rc = j->sd.get_cursor(j->journal, &cursor);
-    if (j->held)
-        (void)j->sd.next(j->journal);
-    if (rc < 0)
-        return ERR_OK;          /* an empty journal has none */
-    enum err e = spool_put(j->spool, cursor_key, slice_of(cursor));
-    free(cursor);
-    return e;
+    return spool_put(j->spool, cursor_key, slice_of(j->cursor));
 }
 
 void journal_saved(struct journal *j)

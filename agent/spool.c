@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "agent/memory.h"
 #include "common/store/store.h"
 
 #define MAP_BASE_BYTES ((uint64_t)32 << 20)
+#define FORGET_BYTES   ((uint64_t)256 << 10)     /* of the store, read or written between two forgettings */
 
 enum table { BATCHES, POSITIONS, META };
 static const char *const tables[] = { "batches", "positions", "meta" };
@@ -27,6 +29,7 @@ struct spool {
     struct batch *batches;      /* oldest first; [committed, n) are not in the store yet */
     size_t n, room, committed;
     uint64_t bytes;
+    uint64_t touched;           /* bytes of the store, since its pages were forgotten */
     msgpack_sbuffer body;       /* the open batch */
     uint64_t body_count;
 };
@@ -239,9 +242,11 @@ static enum err put_batches(struct spool *s)
     uint64_t gone;
     enum err e = store_delete_below(s->store, BATCHES, STORE_U64(spool_first(s)), &gone);
 
-    for (size_t i = s->committed; e == ERR_OK && i < s->n; i++)
+    for (size_t i = s->committed; e == ERR_OK && i < s->n; i++) {
         e = store_append(s->store, BATCHES, STORE_U64(s->batches[i].first),
                          filled(&s->batches[i].frame));
+        s->touched += s->batches[i].bytes;
+    }
     return e == ERR_OK ? store_put_u64(s->store, META, "last", s->last) : e;
 }
 
@@ -342,8 +347,10 @@ enum err spool_frame(struct spool *s, uint64_t from, struct slice *ret, uint64_t
         *ret = filled(&s->batches[i].frame);
     else
         e = store_get(s->store, BATCHES, STORE_U64(s->batches[i].first), ret);
-    if (e == ERR_OK)
+    if (e == ERR_OK) {
         *next = s->batches[i].first + s->batches[i].count;
+        s->touched += ret->n;
+    }
     return e == ERR_ABSENT ? ERR_BADMSG : e;
 }
 
@@ -352,6 +359,10 @@ void spool_relax(struct spool *s)
     for (size_t i = s->committed; i > 0 && s->batches[i - 1].frame.data != NULL; i--)
         forget_frame(&s->batches[i - 1]);
     store_release(s->store);
+    if (s->touched >= FORGET_BYTES) {
+        memory_forget("/data.mdb");
+        s->touched = 0;
+    }
 }
 
 /* The frame of batch i again, for another stream and number. */

@@ -30,7 +30,7 @@
  * wait for acknowledgement.  Others may add as many bytes as the options say, and in small batches
  * one batch for each SPOOL_BATCH_SHARE of them. */
 enum spool_use { SPOOL_REREADABLE, SPOOL_ONCE };
-#define SPOOL_READ_AHEAD    ((uint64_t)768 << 10)
+#define SPOOL_READ_AHEAD    ((uint64_t)512 << 10)
 #define SPOOL_BATCHES_MIN   512
 #define SPOOL_BATCH_SHARE   ((uint64_t)16 << 10)
 

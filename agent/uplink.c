@@ -414,6 +414,13 @@ enum err uplink_tick(struct uplink *u, uint64_t now_ms)
     return ERR_OK;
 }
 
+uint64_t uplink_pause_ms(const struct uplink *u, uint64_t now_ms)
+{
+    if (u->phase == PHASE_OPEN)
+        return waits(u) ? UPLINK_TICK_MS : UPLINK_BEAT_MS / 2;
+    return u->due_ms > now_ms ? u->due_ms - now_ms : 1;
+}
+
 bool uplink_idle(const struct uplink *u)
 {
     return u->phase == PHASE_OPEN && !waits(u);

@@ -19,7 +19,7 @@
 #include "agent/spool.h"
 #include "common/err.h"
 
-#define UPLINK_TICK_MS    250           /* while not connected or something waits */
+#define UPLINK_TICK_MS    250           /* while something waits for its acknowledgement */
 #define UPLINK_BEAT_MS    10000         /* a sign of life when there is nothing to say */
 #define UPLINK_URGE_MS    2000          /* ... and when an acknowledgement is overdue */
 #define UPLINK_SILENT_MS  15000         /* no answer: the manager has gone, try the next endpoint */
@@ -45,9 +45,9 @@ void *uplink_socket(const struct uplink *u, uint32_t *generation);
 MUST_USE enum err uplink_receive(struct uplink *u, uint64_t now_ms);
 /* Send what the credit allows. */
 MUST_USE enum err uplink_send(struct uplink *u);
-/* Time has passed: say hello, beat, or give the endpoint up.  Call every UPLINK_TICK_MS, or less often
- * when uplink_idle(). */
+/* Time has passed: say hello, beat, or give the endpoint up.  Call again in uplink_pause_ms(). */
 MUST_USE enum err uplink_tick(struct uplink *u, uint64_t now_ms);
+uint64_t uplink_pause_ms(const struct uplink *u, uint64_t now_ms);
 bool uplink_idle(const struct uplink *u);       /* connected, and nothing waits for an answer */
 
 struct uplink_state {

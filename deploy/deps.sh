@@ -5,7 +5,7 @@ set -eu
 
 build='gcc libc6-dev make pkg-config libzmq3-dev libmsgpack-dev liblmdb-dev libpcre2-dev
        libsodium-dev libexpat1-dev libjansson-dev zlib1g-dev libsystemd-dev'
-tests='libcmocka-dev clang libclang-rt-dev python3 python3-zmq python3-msgpack rsyslog bsdutils'
+tests='libcmocka-dev clang libclang-rt-dev python3 python3-zmq python3-msgpack rsyslog bsdutils systemd'
 
 case "${1:-}" in
 build) want=$build ;;

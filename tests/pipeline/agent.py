@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 
+from resident import agent_is_small
 from tower import Skip, Tower, main, wait_for
 
 KEEP_ALL = "<global><logall_json>yes</logall_json></global>"
@@ -205,7 +206,7 @@ def several_lines_make_one_record():
 
 def commands_give_each_line_once():
     with Watched(command("sh {}/count", "command", "every:second", 1)) as t:
-        t.write("n=$(cat {0} || echo 0); n=$((n+1)); echo $n > {0}\n"
+        t.write("n=$(cat {0} || echo 0); n=$((n+1)); echo $n > {0}.new; mv {0}.new {0}\n"
                 "echo run $n; echo; echo and more of $n\n".format(t.log("n")), "count")
         t.start_all()
         want = ["ossec: output: 'every\\second': " + s % n
@@ -223,7 +224,7 @@ def commands_give_each_line_once():
         wait_for("one run more", lambda: any("run %d" % (last + 1) in r for r in t.records()))
         got = [r for r in t.records() if ": run " in r]
         assert len(got) == len(set(got)), got
-        assert len(got) >= last, (len(got), last)
+        assert len(got) >= last - 1, (len(got), last)           # the one that the kill cut short
 
 
 def a_whole_output_is_one_record():
@@ -299,8 +300,10 @@ def a_manager_that_was_away_misses_nothing():
         t.numbers(n, 100)
         wait_for("the last file", lambda: t.status("agent")["files"] >= files + 5)
         assert t.status("agent")["in"] < n, "it read ahead without a bound"
+        agent_is_small(t)
         t.start("ingest")
         t.expect_numbers(n + 100, 60)
+        agent_is_small(t)
 
 
 main(renamed_files_are_read_to_their_end, copied_and_truncated_files_begin_anew,
