@@ -2,7 +2,8 @@
  * held - the ranges a decoder has made and no correlator has acknowledged yet
  *
  * Each is kept, packed, until its acknowledgement: a correlator that starts anew gets
- * them again.  There are never more than HELD_MAX, because ingest leases no more.
+ * them again.  A decoder asks for HELD_WANTED at a time; there is room for twice as many,
+ * because ingest may add what fell back from a decoder that died.
  */
 #ifndef DECODE_HELD_H
 #define DECODE_HELD_H
@@ -13,7 +14,8 @@
 #include "common/err.h"
 #include "common/slice.h"
 
-#define HELD_MAX 64             /* leases one decoder asks for at a time */
+#define HELD_WANTED 64
+#define HELD_MAX    (2 * HELD_WANTED)
 
 struct range_held {
     uint64_t ingest, offset;

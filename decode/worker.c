@@ -82,7 +82,7 @@ static void send_unsent(struct worker *w)
 static void send_want(struct source *s)
 {
     struct worker *w = s->worker;
-    struct want want = { .credit = HELD_MAX / w->n_sources, .name = slice_of(w->run->name) };
+    struct want want = { .credit = HELD_WANTED / w->n_sources, .name = slice_of(w->run->name) };
     msgpack_sbuffer offsets;
     msgpack_packer pk;
     size_t n = 0;

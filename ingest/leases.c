@@ -20,6 +20,7 @@ struct leases {
     uint32_t window, timeout_ms;
     uint64_t floor, next;
     uint64_t search;                    /* no offset below it is free */
+    uint64_t fresh;                     /* no offset from it on was ever leased */
     struct leases_figures figures;
     struct decoder decoders[LEASES_DECODERS_MAX];
     struct lease_slot slots[];          /* of floor to floor + window - 1, by offset modulo window */
@@ -36,7 +37,7 @@ enum err leases_new(struct leases **ret, uint32_t window, uint32_t timeout_ms,
 
     l->window = window;
     l->timeout_ms = timeout_ms;
-    l->floor = l->search = floor;
+    l->floor = l->search = l->fresh = floor;
     l->next = next;
     *ret = l;
     return ERR_OK;
@@ -90,6 +91,7 @@ static void release(struct leases *l, uint64_t offset)
 static void give(struct leases *l, uint64_t offset, struct decoder *d, enum state state, uint64_t now_ms)
 {
     *slot_of(l, offset) = (struct lease_slot){ state, (uint32_t)(d - l->decoders), now_ms };
+    l->fresh = offset >= l->fresh ? offset + 1 : l->fresh;
     d->held++;
     l->figures.out++;
 }
@@ -109,6 +111,31 @@ static enum err claim(struct leases *l, struct decoder *d, struct slice held, ui
             give(l, offset, d, CLAIMED, now_ms);
     }
     return ERR_OK;
+}
+
+static bool lists(struct slice held, uint64_t offset)
+{
+    uint64_t n, o;
+
+    if (held.n == 0 || !mp_array(&held, &n))
+        return false;
+    for (; n > 0; n--)
+        if (mp_uint(&held, &o) && o == offset)
+            return true;
+    return false;
+}
+
+/* What was leased a time-out ago and is neither held nor done never arrived, or was refused. */
+static void take_back(struct leases *l, const struct decoder *d, struct slice held, uint64_t now_ms)
+{
+    for (uint64_t o = l->floor; o < end_of(l); o++) {
+        struct lease_slot *s = slot_of(l, o);
+        if (s->state != LEASED || &l->decoders[s->decoder] != d
+            || now_ms - s->since_ms <= l->timeout_ms || lists(held, o))
+            continue;
+        release(l, o);
+        l->figures.moved++;
+    }
 }
 
 static struct decoder *admit(struct leases *l, const struct peer *from, struct slice name)
@@ -140,7 +167,10 @@ enum err leases_want(struct leases *l, const struct peer *from, uint64_t credit,
     d->credit = credit;
     d->last_ms = now_ms;
     d->deaf = false;
-    return is_new ? claim(l, d, held, now_ms) : ERR_OK;
+    if (is_new)
+        return claim(l, d, held, now_ms);
+    take_back(l, d, held, now_ms);
+    return ERR_OK;
 }
 
 static void advance(struct leases *l)
@@ -207,13 +237,20 @@ size_t leases_tick(struct leases *l, uint64_t now_ms)
     return n;
 }
 
-static struct decoder *least_busy(struct leases *l)
+/* Everybody may be waiting for a batch that fell back from a silent decoder: correlate takes batches
+ * in order.  Such a one goes to somebody also when nobody has credit left. */
+static bool has_room(const struct leases *l, const struct decoder *d, uint64_t offset)
+{
+    return d->held < (offset < l->fresh ? 2 * d->credit : d->credit);
+}
+
+static struct decoder *least_busy(struct leases *l, uint64_t offset)
 {
     struct decoder *best = NULL;
 
     for (size_t i = 0; i < LEASES_DECODERS_MAX; i++) {
         struct decoder *d = &l->decoders[i];
-        if (d->used && !d->deaf && d->held < d->credit && (best == NULL || d->held < best->held))
+        if (d->used && !d->deaf && has_room(l, d, offset) && (best == NULL || d->held < best->held))
             best = d;
     }
     return best;
@@ -225,7 +262,7 @@ bool leases_grant(struct leases *l, struct grant *ret)
 
     while (l->search < end && slot_of(l, l->search)->state != FREE)
         l->search++;
-    struct decoder *d = l->search < end ? least_busy(l) : NULL;
+    struct decoder *d = l->search < end ? least_busy(l, l->search) : NULL;
     if (d == NULL)
         return false;
     give(l, l->search, d, LEASED, d->last_ms);

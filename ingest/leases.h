@@ -3,7 +3,8 @@
  *
  * A decoder asks for as many batches as it will hold; it gets the lowest offsets that nobody
  * has.  One that is silent for the time-out loses what it held, and because those offsets
- * are the lowest, they go to the others first.  Decoding is a pure function, so a batch done
+ * are the lowest, they go to the others first, beyond their credit if need be: correlate takes
+ * batches in order, so everybody may be waiting for just these.  Decoding is a pure function, so a batch done
  * twice is done once; whoever reports it done, it is done.
  *
  * Only offsets within `window` of the floor are leased: that bounds the work in flight, and
@@ -35,9 +36,10 @@ void leases_free(struct leases *l);     /* NULL is fine */
 /* Offsets up to, not including, next are there now. */
 void leases_extend(struct leases *l, uint64_t next);
 
-/* A decoder lives.  held: packed array of the offsets it says it holds, looked at when it is new
- * here: those that nobody else has become its own, for at most ten time-outs.  ERR_LIMIT: too many
- * decoders.  ERR_BADMSG: held is no array of numbers. */
+/* A decoder lives.  held: packed array of the offsets it says it holds.  When it is new here, those
+ * that nobody else has become its own, for at most ten time-outs; later, what was leased to it a
+ * time-out ago and is not among them is free again.  ERR_LIMIT: too many decoders.  ERR_BADMSG: held
+ * is no array of numbers. */
 MUST_USE enum err leases_want(struct leases *l, const struct peer *from, uint64_t credit,
                               struct slice name, struct slice held, uint64_t now_ms);
 

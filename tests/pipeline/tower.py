@@ -201,7 +201,8 @@ def read_json_lines(path):
     if not os.path.exists(path):
         return []
     with open(path, "rb") as f:
-        return [json.loads(l) for l in f.read().split(b"\n") if l]
+        whole = f.read().split(b"\n")[:-1]      # the last one may still be being written
+    return [json.loads(l) for l in whole]
 
 
 def count_lines(path):
