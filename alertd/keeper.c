@@ -296,8 +296,6 @@ enum err keeper_connect(void *self)
     const struct config *c = k->run->config;
     enum err e = bind_publish(k, &c->alertd.pub);
 
-    if (e == ERR_OK && c->global.zeromq_output)
-        e = bind_publish(k, &c->global.zeromq_uri);
     if (e == ERR_OK)
         e = bind_replay(k, &c->alertd.replay);
     if (e == ERR_OK)

@@ -167,6 +167,13 @@ static void check_localfile(struct loader *l, const struct config_localfile *f, 
         place_tell(p, SLICE("location"), "must be given with this log_format");
 }
 
+static void check_remote(struct loader *l, const struct config_remote *r)
+{
+    l->place.line = r->line;
+    if (r->connection == CONNECTION_SYSLOG && r->allowed_ips.n == 0)
+        place_tell(&l->place, SLICE("allowed-ips"), "must be given for syslog; nobody could send");
+}
+
 /* One more entry of a repeated section, zeroed; NULL without memory. */
 static char *add_entry(struct loader *l, const struct target *t, const struct section *s)
 {
@@ -198,6 +205,8 @@ static void read_repeated(struct loader *l, const struct target *t, const struct
     for (const struct xml_node *n = node->first; n != NULL; n = n->next)
         read_option(l, t, s, n, at);
     fill(l, t, s, at);
+    if (slice_eq(node->name, SLICE("remote")) && report_errors(l->place.report) == errors)
+        check_remote(l, (const struct config_remote *)(const void *)at);
     if (slice_eq(node->name, SLICE("localfile")) && report_errors(l->place.report) == errors)
         check_localfile(l, (const struct config_localfile *)(const void *)at,
                         *seen(t, s, section_option(s, SLICE("log_format"))));

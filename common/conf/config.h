@@ -39,7 +39,11 @@ struct config_list { const struct slice *item; size_t n; };
 #define CONFIG_TYPE_TEXT(max)           struct slice
 #define CONFIG_TYPE_PATH                struct slice
 #define CONFIG_TYPE_LIST                struct config_list
+#define CONFIG_TYPE_NETS                struct config_list
+#define CONFIG_TYPE_ADDRESS             struct slice
 #define CONFIG_TYPE_ENDPOINTS           struct config_list
+#define CONFIG_TYPE_HOPS                struct config_list
+#define CONFIG_TYPE_LOCALS              struct config_list
 
 /* struct config_global, struct config_remote, ...: one a section, line where it is repeated */
 #define SINGLE(section, name, doc)      struct config_##section {

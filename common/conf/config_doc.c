@@ -38,7 +38,11 @@ static void print_kind(const struct option *o, FILE *out)
     case KIND_TEXT:      fputs("text", out); break;
     case KIND_PATH:      fputs("path", out); break;
     case KIND_LIST:      fputs("list", out); break;
+    case KIND_NETS:      fputs("addresses and networks", out); break;
+    case KIND_ADDRESS:   fputs("address", out); break;
     case KIND_ENDPOINTS: fputs("endpoints", out); break;
+    case KIND_HOPS:      fputs("endpoints, ipc://", out); break;
+    case KIND_LOCALS:    fputs("endpoints of this host", out); break;
     case KIND_KNOWN:     break;
     }
 }

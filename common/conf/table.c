@@ -20,7 +20,11 @@
 #define ROW_TEXT(high)          .kind = KIND_TEXT, .max = (high)
 #define ROW_PATH                .kind = KIND_PATH, .max = 4095
 #define ROW_LIST                .kind = KIND_LIST, .max = 4096
+#define ROW_NETS                .kind = KIND_NETS, .max = 128
+#define ROW_ADDRESS             .kind = KIND_ADDRESS, .max = 64
 #define ROW_ENDPOINTS           .kind = KIND_ENDPOINTS, .max = 4096
+#define ROW_HOPS                .kind = KIND_HOPS, .max = 4096
+#define ROW_LOCALS              .kind = KIND_LOCALS, .max = 4096
 
 #define SINGLE(s, title, text)      static const struct option options_##s[] = {
 #define REPEATED(s, title, text)    SINGLE(s, title, text)

@@ -9,7 +9,7 @@
 
 enum option_kind {
     KIND_BOOL, KIND_U32, KIND_BYTES, KIND_SECONDS, KIND_ENUM, KIND_TEXT, KIND_PATH, KIND_LIST,
-    KIND_ENDPOINTS, KIND_KNOWN,
+    KIND_NETS, KIND_ADDRESS, KIND_ENDPOINTS, KIND_HOPS, KIND_LOCALS, KIND_KNOWN,
 };
 
 struct words { const char *const *word; size_t n; };

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "common/text/ip.h"
+
 #define SHOWN_MAX 80            /* bytes of a bad value that an error repeats */
 #define SHOWN(s) SLICE_FMT(((struct slice){ (s).p, (s).n < SHOWN_MAX ? (s).n : SHOWN_MAX }))
 
@@ -230,14 +232,26 @@ static bool is_port(struct slice s)
     return digits(s, &v, &n) && n == s.n && v > 0 && v < 65536;
 }
 
+static bool is_loopback(struct slice host)
+{
+    return slice_eq(host, SLICE("127.0.0.1")) || slice_eq(host, SLICE("[::1]"));
+}
+
 static bool check_tcp(struct place *p, const struct option *o, struct slice host)
 {
     const char *colon = memrchr(host.p, ':', host.n);
     const size_t n = colon != NULL ? (size_t)(colon - host.p) : 0;
 
-    if (n > 0 && is_port(slice_from(host, n + 1)))
+    if (n == 0 || !is_port(slice_from(host, n + 1)))
+        place_tell(p, slice_of(o->name), "tcp://%.*s has no HOST:PORT", SHOWN(host));
+    else if (o->kind == KIND_HOPS)
+        place_tell(p, slice_of(o->name), "tcp://%.*s: stages of one host speak over ipc://PATH",
+                   SHOWN(host));
+    else if (o->kind == KIND_LOCALS && !is_loopback((struct slice){ host.p, n }))
+        place_tell(p, slice_of(o->name), "tcp://%.*s: nothing is encrypted here, so only ipc://PATH,"
+                   " tcp://127.0.0.1:PORT and tcp://[::1]:PORT", SHOWN(host));
+    else
         return true;
-    place_tell(p, slice_of(o->name), "tcp://%.*s has no HOST:PORT", SHOWN(host));
     return false;
 }
 
@@ -253,6 +267,58 @@ static bool check_endpoint(struct place *p, const struct option *o, struct slice
     return false;
 }
 
+/* libzmq binds to no name; OSSEC's configurations have this one. */
+static bool name_loopback(struct place *p, struct slice *s)
+{
+    static const char by_name[] = "tcp://localhost:", by_number[] = "tcp://127.0.0.1:";
+    const size_t skip = sizeof by_name - 1, put = sizeof by_number - 1;
+
+    if (!slice_starts(*s, SLICE(by_name)))
+        return true;
+    char *text = arena_alloc(p->arena, put + s->n - skip);
+    if (text == NULL) {
+        p->nomem = true;
+        return false;
+    }
+    memcpy(text, by_number, put);
+    memcpy(text + put, s->p + skip, s->n - skip);
+    *s = (struct slice){ text, put + s->n - skip };
+    return true;
+}
+
+static bool check_net(struct place *p, const struct option *o, struct slice s)
+{
+    struct ip_net net;
+
+    if (ip_net_parse(s, &net) == ERR_OK)
+        return true;
+    place_tell(p, slice_of(o->name), "'%.*s' is neither an address nor a network, such as"
+               " 192.0.2.1, 192.0.2.0/24, 2001:db8::/32", SHOWN(s));
+    return false;
+}
+
+static bool check_address(struct place *p, const struct option *o, struct slice s)
+{
+    struct ip ip;
+
+    if (s.n == 0 || ip_parse(s, &ip) == ERR_OK)
+        return true;
+    place_tell(p, slice_of(o->name), "'%.*s' is not an address in numbers", SHOWN(s));
+    return false;
+}
+
+/* One of a list; *s becomes what is kept. */
+static bool check_item(struct place *p, const struct option *o, struct slice *s)
+{
+    if (o->kind == KIND_NETS)
+        return check_net(p, o, *s);
+    if (o->kind == KIND_LIST)
+        return true;
+    if (!resolve(p, *s, s) || (o->kind == KIND_LOCALS && !name_loopback(p, s)))
+        return false;
+    return check_endpoint(p, o, s);
+}
+
 static bool add_item(struct place *p, const struct option *o, struct slice s, struct config_list *l)
 {
     struct slice *item = value_room(p, l->item, l->n, sizeof l->item[0]);
@@ -261,7 +327,7 @@ static bool add_item(struct place *p, const struct option *o, struct slice s, st
     if (item == NULL)
         return false;
     l->item = item;
-    if (o->kind == KIND_ENDPOINTS && (!resolve(p, s, &kept) || !check_endpoint(p, o, &kept)))
+    if (!check_item(p, o, &kept))
         return false;
     if (!keep(p, kept, &item[l->n]))
         return false;
@@ -312,8 +378,13 @@ bool value_read(struct place *p, const struct option *o, struct slice text, void
         return fits(p, o, s) && keep(p, s, at);
     case KIND_PATH:
         return fits(p, o, s) && resolve(p, s, at);
+    case KIND_ADDRESS:
+        return fits(p, o, s) && check_address(p, o, s) && keep(p, s, at);
     case KIND_LIST:
+    case KIND_NETS:
     case KIND_ENDPOINTS:
+    case KIND_HOPS:
+    case KIND_LOCALS:
         return read_list(p, o, s, at);
     case KIND_KNOWN:
         return true;

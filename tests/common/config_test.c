@@ -166,6 +166,18 @@ static const struct { const char *story, *text, *want; } refused[] = {
       "ossec.conf:2: ingest/listen: tcp:// has no HOST:PORT\n" },
     { "an abstract socket",       IN("<ingest><decoders>ipc://@x</decoders></ingest>"),
       "ossec.conf:2: ingest/decoders: ipc:// wants the path of a socket\n" },
+    { "a hop that would leave the host", IN("<ingest><decoders>tcp://192.0.2.1:7</decoders></ingest>"),
+      "ossec.conf:2: ingest/decoders: tcp://192.0.2.1:7: stages of one host speak over ipc://PATH\n" },
+    { "alerts for everybody",     IN("<alertd><pub>tcp://*:7</pub></alertd>"),
+      "ossec.conf:2: alertd/pub: tcp://*:7: nothing is encrypted here, so only ipc://PATH,"
+      " tcp://127.0.0.1:PORT and tcp://[::1]:PORT\n" },
+    { "a network of no kind",     IN("<remote>\n<allowed-ips>192.0.2.0/24, 192.0.2</allowed-ips></remote>"),
+      "ossec.conf:3: remote/allowed-ips: '192.0.2' is neither an address nor a network, such as"
+      " 192.0.2.1, 192.0.2.0/24, 2001:db8::/32\n" },
+    { "a name as an address",     IN("<remote><local_ip>web1</local_ip></remote>"),
+      "ossec.conf:2: remote/local_ip: 'web1' is not an address in numbers\n" },
+    { "a syslog door for nobody", IN("<remote><connection>syslog</connection></remote>"),
+      "ossec.conf:2: remote/allowed-ips: must be given for syslog; nobody could send\n" },
     { "elements in place of a value", IN("<global><logall><yes/></logall></global>"),
       "ossec.conf:2: global/logall: holds elements where a value should be\n" },
     { "rules that are no files",  IN("<rules><inclde>x</inclde>\n<include> </include></rules>"),
@@ -757,7 +769,7 @@ static void floods_end_in_an_answer(void **state)
         { "<global><x/></global>",                                                  50000 },
         { "<remote/>",                                                              0 },
         { "<syscheck><ignore>x</ignore></syscheck>",                                0 },
-        { "<remote><allowed-ips>a,b,,c</allowed-ips></remote>",                     0 },
+        { "<remote><allowed-ips>192.0.2.1,::1,,any</allowed-ips></remote>",                     0 },
         { "<ingest><listen>tcp://*:1,tcp://*:2</listen></ingest>",                  0 },
         { "<ingest><listen>%RUN%%RUN%%RUN</listen></ingest>",                       50000 },
     };

@@ -8,7 +8,7 @@ import subprocess
 import msgpack
 import zmq
 
-from tower import ROOT, SLOW, main, wait_for
+from tower import ROOT, SLOW, free_port, main, wait_for
 from probe import expect, probe_tower, write
 
 
@@ -79,6 +79,28 @@ def ossecs_own_two_frames_on_request():
         t.close()
 
 
+def ossecs_own_configuration_of_it_works():
+    port = free_port()
+    t = probe_tower(extra="<global><zeromq_output>yes</zeromq_output>"
+                          "<zeromq_uri>tcp://localhost:%d/</zeromq_uri></global>" % port)
+    try:
+        t.enrol()
+        t.start_all()
+        for endpoint in ("tcp://127.0.0.1:%d" % port, "ipc://" + t.path("run/yagura/pub")):
+            s = t.zmq.socket(zmq.SUB)
+            s.linger = 0
+            s.connect(endpoint)
+            for topic in (b"beat", b"ossec.alerts"):
+                s.setsockopt(zmq.SUBSCRIBE, topic)
+            receive(s, lambda got: got[-1][0] == b"beat")       # now it is connected
+            write(t, 7, 1)
+            got = receive(s, lambda got: got[-1][0] == b"ossec.alerts")
+            assert json.loads(got[-1][1])["full_log"].endswith("number 7"), got
+            s.close()
+    finally:
+        t.close()
+
+
 def the_examples_work_as_they_stand():
     t = probe_tower()
     examples = os.path.join(ROOT, "deploy", "examples")
@@ -130,4 +152,4 @@ def a_late_subscriber_gets_the_rest_by_replay():
 
 
 main(alerts_come_as_maps_with_a_header, json_on_request, ossecs_own_two_frames_on_request,
-     the_examples_work_as_they_stand, a_late_subscriber_gets_the_rest_by_replay)
+     ossecs_own_configuration_of_it_works, the_examples_work_as_they_stand, a_late_subscriber_gets_the_rest_by_replay)
