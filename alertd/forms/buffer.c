@@ -18,11 +18,8 @@ void buffer_reset(struct buffer *b)
     b->failed = false;
 }
 
-char *buffer_reserve(struct buffer *b, size_t n)
+char *buffer_grow(struct buffer *b, size_t n)
 {
-    if (b->room - b->n >= n && b->p != NULL)
-        return b->p + b->n;
-
     size_t room = b->room < ROOM_FIRST ? ROOM_FIRST : b->room;
     while (room - b->n < n)
         room *= 2;

@@ -18,8 +18,13 @@ void buffer_free(struct buffer *b);
 void buffer_reset(struct buffer *b);    /* empty, not failed; keeps its memory */
 static inline bool buffer_ok(const struct buffer *b) { return !b->failed; }
 
+char *buffer_grow(struct buffer *b, size_t n);
+
 /* Room for n more bytes at the end; NULL when there is no memory. */
-char *buffer_reserve(struct buffer *b, size_t n);
+static inline char *buffer_reserve(struct buffer *b, size_t n)
+{
+    return b->room - b->n >= n && b->p != NULL ? b->p + b->n : buffer_grow(b, n);
+}
 
 void buffer_put(struct buffer *b, struct slice s);
 void buffer_byte(struct buffer *b, char c);

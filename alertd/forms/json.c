@@ -3,11 +3,18 @@
 /* Keys of an object; the comma of each comes before it. */
 static void put_key(struct buffer *b, struct slice name)
 {
-    if (b->n > 0 && b->p[b->n - 1] != '{')
-        buffer_byte(b, ',');
-    buffer_byte(b, '"');
-    buffer_put(b, name);
-    buffer_lit(b, "\":");
+    char *o = buffer_reserve(b, name.n + 4);
+
+    if (o == NULL)
+        return;
+    if (b->n > 0 && o[-1] != '{')
+        *o++ = ',';
+    *o++ = '"';
+    memcpy(o, name.p, name.n);
+    o += name.n;
+    *o++ = '"';
+    *o++ = ':';
+    b->n = (size_t)(o - b->p);
 }
 #define PUT_KEY(b, lit) put_key((b), SLICE(lit))
 

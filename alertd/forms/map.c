@@ -1,17 +1,12 @@
 #include "alertd/forms/forms.h"
+#include "common/text/ascii.h"
 #include "common/text/json.h"
 #include "common/wire/mp.h"
 
 static bool is_utf8(struct slice s)
 {
-    while (s.n > 0) {
-        size_t n = 0;
-        while (n < s.n && (uint8_t)s.p[n] < 0x80)
-            n++;
-        s = slice_from(s, n);
-        if (s.n == 0)
-            break;
-        n = utf8_length(s);
+    for (s = slice_from(s, ascii_run(s)); s.n > 0; s = slice_from(s, ascii_run(s))) {
+        size_t n = utf8_length(s);
         if (n == 0)
             return false;
         s = slice_from(s, n);
@@ -56,25 +51,14 @@ static int pack_context(msgpack_packer *pk, const struct entry *e)
     return bad;
 }
 
-static const void *place(const struct entry *e, const struct field *f)
+static const uint64_t *number_at(const struct entry *e, const struct field *f)
 {
-    return (const char *)&e->a + f->at;
+    return (const void *)((const char *)&e->a + f->at);
 }
 
-static uint64_t number_at(const struct entry *e, const struct field *f)
+static const struct slice *text_at(const struct entry *e, const struct field *f)
 {
-    uint64_t n;
-
-    memcpy(&n, place(e, f), sizeof n);
-    return n;
-}
-
-static struct slice text_at(const struct entry *e, const struct field *f)
-{
-    struct slice s;
-
-    memcpy(&s, place(e, f), sizeof s);
-    return s;
+    return (const void *)((const char *)&e->a + f->at);
 }
 
 static bool is_fields(const struct field *f)
@@ -86,10 +70,10 @@ static bool is_empty(const struct entry *e, const struct field *f)
 {
     switch (f->kind) {
     case KIND_U64:
-        return number_at(e, f) == 0;
+        return *number_at(e, f) == 0;
     case KIND_TEXT:
     case KIND_BODY:
-        return text_at(e, f).n == 0;
+        return text_at(e, f)->n == 0;
     case KIND_RAW:
         return is_fields(f) ? e->d.n_order == 0 : e->n_context == 0;
     }
@@ -100,10 +84,10 @@ static int pack_value(msgpack_packer *pk, const struct entry *e, const struct fi
 {
     switch (f->kind) {
     case KIND_U64:
-        return msgpack_pack_uint64(pk, number_at(e, f));
+        return msgpack_pack_uint64(pk, *number_at(e, f));
     case KIND_TEXT:
     case KIND_BODY:
-        return pack_text(pk, text_at(e, f));
+        return pack_text(pk, *text_at(e, f));
     case KIND_RAW:
         return is_fields(f) ? pack_fields(pk, &e->d) : pack_context(pk, e);
     }

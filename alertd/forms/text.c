@@ -1,10 +1,6 @@
 #include "alertd/forms/forms.h"
+#include "common/text/ascii.h"
 #include "common/text/json.h"
-
-static bool is_plain(uint8_t c)
-{
-    return c >= 0x20 && c < 0x7f;
-}
 
 static char *put_hex(char *o, struct slice bytes)
 {
@@ -47,11 +43,8 @@ static void put_escaped(struct buffer *b, struct slice s, bool tabs)
     if (start == NULL)
         return;
     while (s.n > 0) {
-        size_t n = 0;
-        while (n < s.n && is_plain((uint8_t)s.p[n])) {
-            o[n] = s.p[n];
-            n++;
-        }
+        size_t n = ascii_run(s);
+        memcpy(o, s.p, n);
         o += n;
         s = slice_from(s, n);
         if (s.n > 0)

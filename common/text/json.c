@@ -2,6 +2,8 @@
 
 #include <stdint.h>
 
+#include "common/text/ascii.h"
+
 /* RFC 3629, section 4: what may follow each first byte. */
 static const struct { uint8_t from, to, n, low, high; } leads[] = {
     { 0x00, 0x7f, 1, 0, 0 },
@@ -84,22 +86,14 @@ static char *put_escape(char *o, uint32_t u)
     return put_unit(o, 0xdc00 + ((u - 0x10000) & 0x3ff));
 }
 
-static bool is_plain(uint8_t c)
-{
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
-
 size_t json_write_text(char *out, struct slice s)
 {
     char *o = out;
 
     *o++ = '"';
     while (s.n > 0) {
-        size_t n = 0;
-        while (n < s.n && is_plain((uint8_t)s.p[n])) {
-            o[n] = s.p[n];
-            n++;
-        }
+        size_t n = ascii_run_unquoted(s);
+        memcpy(o, s.p, n);
         o += n;
         s = slice_from(s, n);
         if (s.n == 0)

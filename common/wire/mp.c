@@ -45,40 +45,46 @@ static bool plausible(const struct slice *rest, const struct mp_head *h)
     return false;
 }
 
-static bool short_head(uint8_t b, struct mp_head *ret)
+static uint64_t big_endian(struct slice s)
 {
-    static const struct { uint8_t below, what, mask; } rows[] = {
-        { 0x80, MP_UINT, 0x7f }, { 0x90, MP_MAP, 0x0f }, { 0xa0, MP_ARRAY, 0x0f },
-        { 0xc0, MP_TEXT, 0x1f },
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (b < rows[i].below) {
-            *ret = (struct mp_head){ (enum mp_what)rows[i].what, b & rows[i].mask };
-            return true;
-        }
-    if (b <= 0xdf)
-        return false;
-    *ret = (struct mp_head){ MP_OTHER, 0 };     /* a small negative number */
-    return true;
-}
-
-bool mp_head(struct slice *rest, struct mp_head *ret)
-{
-    struct slice s;
-    if (!mp_take(rest, 1, &s))
-        return false;
-
-    uint8_t b = (uint8_t)s.p[0];
-    if (short_head(b, ret))
-        return plausible(rest, ret);
-
-    uint8_t i = b - 0xc0;
     uint64_t n = 0;
-    if (heads[i].what == MP_BAD || !mp_take(rest, heads[i].width, &s))
-        return false;
+
     for (size_t k = 0; k < s.n; k++)
         n = n << 8 | (uint8_t)s.p[k];
-    *ret = (struct mp_head){ (enum mp_what)heads[i].what, n + heads[i].fixed };
+    return n;
+}
+
+static bool long_head(struct slice *rest, uint8_t i, struct mp_head *ret)
+{
+    struct slice s;
+
+    if (heads[i].what == MP_BAD || !mp_take(rest, heads[i].width, &s))
+        return false;
+    *ret = (struct mp_head){ (enum mp_what)heads[i].what, big_endian(s) + heads[i].fixed };
+    return plausible(rest, ret);
+}
+
+/* Nearly every head is one byte, and every stage reads some fifty of them an event: this chain is the
+ * hot path of them all. */
+bool mp_head(struct slice *rest, struct mp_head *ret)
+{
+    if (rest->n == 0)
+        return false;
+    uint8_t b = (uint8_t)*rest->p++;
+    rest->n--;
+
+    if (b < 0x80)
+        *ret = (struct mp_head){ MP_UINT, b };
+    else if (b < 0x90)
+        *ret = (struct mp_head){ MP_MAP, b & 0x0f };
+    else if (b < 0xa0)
+        *ret = (struct mp_head){ MP_ARRAY, b & 0x0f };
+    else if (b < 0xc0)
+        *ret = (struct mp_head){ MP_TEXT, b & 0x1f };
+    else if (b < 0xe0)
+        return long_head(rest, b - 0xc0, ret);
+    else
+        *ret = (struct mp_head){ MP_OTHER, 0 };         /* a small negative number */
     return plausible(rest, ret);
 }
 
