@@ -6,6 +6,7 @@
 
 #include "common/conf/table.h"
 #include "common/conf/value.h"
+#include "common/text/pattern.h"
 #include "common/text/xml.h"
 
 #define PATTERN_USUAL ".xml$"           /* of rule_dir and decoder_dir */
@@ -131,6 +132,21 @@ static void read_option(struct loader *l, const struct target *t, const struct s
     set(l, t, s, o, text, at);
 }
 
+static void check_multiline(struct place *p, struct slice text)
+{
+    const char *reason = NULL;
+    struct pattern *pattern = NULL;
+
+    enum err e = text.n > 0 ? pattern_new(&pattern, PATTERN_PCRE2, text, &reason) : ERR_ABSENT;
+    if (e == ERR_NOMEM)
+        p->nomem = true;
+    else if (e == ERR_ABSENT)
+        place_tell(p, SLICE("multiline_regex"), "must be given with this log_format");
+    else if (e != ERR_OK)
+        place_tell(p, SLICE("multiline_regex"), "%s", reason != NULL ? reason : err_str(e));
+    pattern_free(pattern);
+}
+
 static void check_localfile(struct loader *l, const struct config_localfile *f, bool has_format)
 {
     struct place *p = &l->place;
@@ -151,8 +167,7 @@ static void check_localfile(struct loader *l, const struct config_localfile *f, 
             place_tell(p, SLICE("log_format"), "multi-line wants a number: 'multi-line: 3'");
         break;
     case LOGFORMAT_MULTI_LINE_REGEX:
-        if (f->multiline_regex.n == 0)
-            place_tell(p, SLICE("multiline_regex"), "must be given with this log_format");
+        check_multiline(p, f->multiline_regex);
         break;
     case LOGFORMAT_SYSLOG: case LOGFORMAT_GENERIC: case LOGFORMAT_JSON: case LOGFORMAT_APACHE:
     case LOGFORMAT_IIS: case LOGFORMAT_SQUID: case LOGFORMAT_SNORT_FAST:

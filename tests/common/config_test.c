@@ -178,6 +178,10 @@ static const struct { const char *story, *text, *want; } refused[] = {
       "ossec.conf:2: remote/local_ip: 'web1' is not an address in numbers\n" },
     { "a syslog door for nobody", IN("<remote><connection>syslog</connection></remote>"),
       "ossec.conf:2: remote/allowed-ips: must be given for syslog; nobody could send\n" },
+    { "a pattern left open",      IN("<localfile>\n<location>/x</location><log_format>multi-line-regex</log_format>"
+                                     "<multiline_regex>^(a</multiline_regex></localfile>"),
+      "ossec.conf:2: localfile/multiline_regex: missing closing parenthesis,"
+      " at byte 3 of its PCRE2 form\n" },
     { "elements in place of a value", IN("<global><logall><yes/></logall></global>"),
       "ossec.conf:2: global/logall: holds elements where a value should be\n" },
     { "rules that are no files",  IN("<rules><inclde>x</inclde>\n<include> </include></rules>"),
