@@ -351,6 +351,9 @@ static enum err add_source(struct collector *c, const struct config_localfile *l
     if (e != ERR_OK)
         return e;
     c->formats[c->n_formats++] = f;
+    if (format_plain(f))
+        log_warn("log_format %s is read line by line in this version path=%s",
+                 format_names[l->log_format], LOG_TEXT(l->location));
     switch (format_source(f)) {
     case SOURCE_FILE:         return files_add(c->files, l->location, f, l->only_future_events);
     case SOURCE_COMMAND:      return add_command(c, l, false);

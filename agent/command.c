@@ -241,7 +241,7 @@ static enum err give_lines(struct command *c, const struct sink *sink)
         if (!format_cut(c->lines, data, c->ended ? FLUSH_ALL : FLUSH_NO, &cut)) {
             if (c->out_n < OUT_MAX)
                 return ERR_OK;
-            cut = (struct cut){ data, data.n, true, true };
+            cut = (struct cut){ data, data.n, true, true, false };
         }
         if (cut.text.n > 0 && !give(c, sink, c->prefix_n + cut.text.n))
             return ERR_FULL;

@@ -4,6 +4,8 @@
 
 #include "common/text/pattern.h"
 
+#define MYSQL_TIME (sizeof "070823 21:01:30" - 1)
+
 typedef bool cutter(struct format *f, struct slice data, enum flush flush, struct cut *ret);
 
 struct format {
@@ -13,6 +15,8 @@ struct format {
     struct pattern *start;
     struct matcher *matcher;
     char *joined;               /* RECORD_MAX bytes; only where records are joined */
+    bool plain;
+    char time[MYSQL_TIME];      /* of the last line that had one */
 };
 
 /* A line of RECORD_MAX bytes may end in CR LF. */
@@ -32,14 +36,14 @@ static bool cut_line(struct format *f, struct slice data, enum flush flush, stru
     size_t look = data.n < LOOK ? data.n : LOOK;
     const char *end = look > 0 ? memchr(data.p, '\n', look) : NULL;
 
-    ret->skip = false;
+    ret->skip = ret->drop = false;
     if (end != NULL) {
         end_line(data.p, (size_t)(end - data.p), ret);
         ret->used = (size_t)(end - data.p) + 1;
         return true;
     }
     if (data.n >= LOOK) {
-        *ret = (struct cut){ { data.p, RECORD_MAX }, RECORD_MAX, true, true };
+        *ret = (struct cut){ { data.p, RECORD_MAX }, RECORD_MAX, true, true, false };
         return true;
     }
     if (flush != FLUSH_ALL || data.n == 0)
@@ -155,20 +159,128 @@ static bool cut_audit(struct format *f, struct slice data, enum flush flush, str
     return cut_while(f, data, flush, ret, is_same_audit, ' ');
 }
 
+static bool fits(char c, char pattern)
+{
+    bool digit = c >= '0' && c <= '9';
+
+    switch (pattern) {
+    case '9': return digit;
+    case '#': return digit || c == ' ';
+    default:  return c == pattern;
+    }
+}
+
+/* Does the line begin like the pattern?  9 is a digit, # a digit or a space, all else is itself. */
+static bool looks_like(struct slice line, const char *pattern)
+{
+    size_t i = 0;
+
+    while (pattern[i] != '\0' && i < line.n && fits(line.p[i], pattern[i]))
+        i++;
+    return pattern[i] == '\0';
+}
+
+static bool is_tabbed(struct format *f, struct slice record, struct slice line)
+{
+    (void)f;
+    (void)record;
+    return looks_like(line, "\t");
+}
+
+static bool cut_postgresql(struct format *f, struct slice data, enum flush flush, struct cut *ret)
+{
+    return cut_while(f, data, flush, ret, is_tabbed, ' ');
+}
+
+static bool is_undated(struct format *f, struct slice record, struct slice line)
+{
+    (void)f;
+    (void)record;
+    return !looks_like(line, "9999-99-99 99:99:99");
+}
+
+static bool cut_mssql(struct format *f, struct slice data, enum flush flush, struct cut *ret)
+{
+    return cut_while(f, data, flush, ret, is_undated, ' ');
+}
+
+/* A transaction begins with "--ID-A--". */
+static bool is_within(struct format *f, struct slice record, struct slice line)
+{
+    static const struct slice begins = SLICE_INIT("-A--");
+    (void)f;
+    (void)record;
+
+    return !looks_like(line, "--") || line.n < begins.n
+           || !slice_eq(slice_from(line, line.n - begins.n), begins);
+}
+
+static bool cut_modsec(struct format *f, struct slice data, enum flush flush, struct cut *ret)
+{
+    return cut_while(f, data, flush, ret, is_within, ' ');
+}
+
+static void put(struct format *f, struct cut *ret, struct slice part)
+{
+    size_t room = RECORD_MAX - ret->text.n;
+    size_t n = part.n < room ? part.n : room;
+
+    if (n > 0)
+        memcpy(f->joined + ret->text.n, part.p, n);
+    ret->text.n += n;
+    ret->shortened |= n < part.n;
+}
+
+/* "MySQL log: 070823 21:01:30 ...".  A line of two tabs and six spaces is of the time of the line
+ * before it; other lines are no log. */
+static bool cut_mysql(struct format *f, struct slice data, enum flush flush, struct cut *ret)
+{
+    static const char time_of_last[] = "\t\t      ";
+    struct slice line;
+
+    if (!cut_line(f, data, flush, ret))
+        return false;
+    line = ret->text;
+    bool dated = looks_like(line, "999999 #9:99:99");
+    bool follows = looks_like(line, time_of_last);
+    ret->drop = !dated && !follows;
+    ret->text = (struct slice){ f->joined, 0 };
+    put(f, ret, SLICE("MySQL log: "));
+    if (dated)
+        memcpy(f->time, line.p, sizeof f->time);
+    if (follows && f->time[0] != '\0') {
+        put(f, ret, (struct slice){ f->time, sizeof f->time });
+        put(f, ret, SLICE(" "));
+    }
+    put(f, ret, follows ? slice_from(line, sizeof time_of_last - 1) : line);
+    return true;
+}
+
 static const struct row {
     const char *name;
     enum source source;
     cutter *cut;
     bool counts;                /* needs the number of lines */
+    bool plain;                 /* see format_plain() */
 } rows[] = {
-    { "command",             SOURCE_COMMAND,      cut_line,     false },
-    { "full_command",        SOURCE_FULL_COMMAND, cut_line,     false },
-    { "journald",            SOURCE_JOURNAL,      cut_line,     false },
-    { "multi-line",          SOURCE_FILE,         cut_count,    true  },
-    { "multi-line-regex",    SOURCE_FILE,         cut_regex,    false },
-    { "multi-line_indented", SOURCE_FILE,         cut_indented, false },
-    { "audit",               SOURCE_FILE,         cut_audit,    false },
-    { NULL,                  SOURCE_FILE,         cut_line,     false },
+    { "command",             SOURCE_COMMAND,      cut_line,       false, false },
+    { "full_command",        SOURCE_FULL_COMMAND, cut_line,       false, false },
+    { "journald",            SOURCE_JOURNAL,      cut_line,       false, false },
+    { "multi-line",          SOURCE_FILE,         cut_count,      true,  false },
+    { "multi-line-regex",    SOURCE_FILE,         cut_regex,      false, false },
+    { "multi-line_indented", SOURCE_FILE,         cut_indented,   false, false },
+    { "audit",               SOURCE_FILE,         cut_audit,      false, false },
+    { "mysql_log",           SOURCE_FILE,         cut_mysql,      false, false },
+    { "postgresql_log",      SOURCE_FILE,         cut_postgresql, false, false },
+    { "mssql_log",           SOURCE_FILE,         cut_mssql,      false, false },
+    { "modsec-audit",        SOURCE_FILE,         cut_modsec,     false, false },
+    { "snort-full",          SOURCE_FILE,         cut_line,       false, true  },
+    { "nmapg",               SOURCE_FILE,         cut_line,       false, true  },
+    { "djb-multilog",        SOURCE_FILE,         cut_line,       false, true  },
+    { "ossecalert",          SOURCE_FILE,         cut_line,       false, true  },
+    { "eventlog",            SOURCE_FILE,         cut_line,       false, true  },
+    { "eventchannel",        SOURCE_FILE,         cut_line,       false, true  },
+    { NULL,                  SOURCE_FILE,         cut_line,       false, false },
 };
 
 static const struct row *find_row(struct slice name)
@@ -186,6 +298,7 @@ static enum err prepare(struct format *f, const struct row *r, uint32_t lines, s
 
     f->source = r->source;
     f->cut = r->cut;
+    f->plain = r->plain;
     if (r->cut != cut_line && (f->joined = malloc(RECORD_MAX)) == NULL)
         return ERR_NOMEM;
     if (r->counts && (lines == 0 || lines > FORMAT_LINES_MAX))
@@ -231,9 +344,14 @@ enum source format_source(const struct format *f)
     return f->source;
 }
 
+bool format_plain(const struct format *f)
+{
+    return f->plain;
+}
+
 bool format_waits(const struct format *f)
 {
-    return f->joined != NULL && f->lines == 0;
+    return f->joined != NULL && f->lines == 0 && f->cut != cut_mysql;
 }
 
 bool format_cut(struct format *f, struct slice data, enum flush flush, struct cut *ret)

@@ -2,7 +2,8 @@
  * format - where one record ends and the next begins
  *
  * A log format is a row in a table: its name as <log_format> has it, and a cutter that
- * takes one record from the front of the bytes at hand.  Cutters keep no state: what is not yet a
+ * takes one record from the front of the bytes at hand.  Cutters keep no state (but mysql_log, whose
+ * lines may stand for the time of an earlier one): what is not yet a
  * whole record stays in the file and is read again, so a thousand followed files need no
  * thousand buffers, and any chunking of the same bytes gives the same records.
  *
@@ -36,6 +37,7 @@ struct cut {
     size_t used;                /* bytes of the data that it took */
     bool shortened;             /* text was longer than RECORD_MAX */
     bool skip;                  /* the rest of the line, up to its newline, is to be skipped */
+    bool drop;                  /* the format has no use for it: it is passed and not handed over */
 };
 
 struct format;
@@ -48,6 +50,7 @@ MUST_USE enum err format_new(struct format **ret, struct slice name, uint32_t li
 void format_free(struct format *f);             /* NULL is fine */
 
 enum source format_source(const struct format *f);
+bool format_plain(const struct format *f);      /* OSSEC does more with it than lines; we do not yet */
 bool format_waits(const struct format *f);      /* may hold whole lines back: needs FLUSH_LINES */
 
 /* Take one record from the front of data.  False: none is whole yet.  ret->text lives until

@@ -132,11 +132,11 @@ static bool skip_line(struct tail *t, struct slice *data)
 
 static bool hand_over(struct tail *t, const struct cut *cut, const struct sink *sink)
 {
-    if (!sink->take(sink->arg, tail_location(t), cut->text))
+    if (!cut->drop && !sink->take(sink->arg, tail_location(t), cut->text))
         return false;
     t->at.offset += cut->used;
     t->at.skipping = cut->skip;
-    t->counts.records++;
+    t->counts.records += !cut->drop;
     t->counts.shortened += cut->shortened;
     return true;
 }

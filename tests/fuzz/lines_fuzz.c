@@ -69,11 +69,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct { const char *format; uint32_t lines; } rows[] = {
         { "syslog", 0 }, { "multi-line", 3 }, { "multi-line_indented", 0 }, { "audit", 0 },
+        { "mysql_log", 0 }, { "postgresql_log", 0 }, { "mssql_log", 0 }, { "modsec-audit", 0 },
     };
     if (size < 2)
         return 0;
     struct slice bytes = { (const char *)data + 2, size - 2 };
-    size_t row = data[0] % 4, chunk = 1 + data[1];
+    size_t row = data[0] % (sizeof rows / sizeof rows[0]), chunk = 1 + data[1];
 
     if (chunk * 64 < bytes.n)
         chunk = bytes.n / 64;
