@@ -7,6 +7,7 @@ import struct
 
 import msgpack
 import zmq
+from zmq.utils import z85
 
 from probe import expect, probe_tower, write
 from tower import Tower, free_port, main, wait_for
@@ -109,6 +110,46 @@ def an_unregistered_key_is_refused_and_counted():
         t.close()
 
 
+def key_of(t):
+    """The agent's key file as a dictionary."""
+    with open(t.path("var/lib/yagura/agent.key")) as f:
+        return dict(l.split(None, 1) for l in f.read().splitlines())
+
+
+def an_enrolled_agent_cannot_hurt():
+    t = probe_tower()
+    try:
+        t.enrol("other")
+        key = key_of(t)
+        os.unlink(t.path("var/lib/yagura/agent.key"))
+        t.enrol("web1")
+        t.start_all()
+        before = t.rss_kb("ingest")
+        s = t.zmq.socket(zmq.DEALER)
+        s.linger, s.sndtimeo = 0, 5000
+        s.curve_serverkey = z85.encode(bytes.fromhex(key["manager"]))
+        s.curve_publickey = z85.encode(bytes.fromhex(key["public"]))
+        s.curve_secretkey = z85.encode(bytes.fromhex(key["secret"]))
+        s.connect("tcp://127.0.0.1:%d" % t.port)
+        hello = msgpack.packb([1, 77, 1, 1 << 63, "v", "host", "os", "f"])
+        deep = b"\x95\x03\x4d\x01\x01\xc4\x40" + b"\x91" * 64
+        claims = [msgpack.packb([3, 77, first, count, body]) for first, count, body in
+                  ((1, 1 << 62, b""), (1, 1, b"\xdd\xff\xff\xff\xff"), (1 << 63, 1, b"\x94\x00\xa1x\x00\xa1y"),
+                   (0, 1, b"\x94\x00\xa1x\x00\xa1y"), (1, 2, b"\x94\x00\xa1x\x00\xa1y"), (1, 1025, b"\x90" * 1025))]
+        for f in [hello, deep, *claims, *frames(3)] * 3:
+            s.send(f)
+            s.send_multipart([f, b"second"])
+        s.send(b"x" * (2 << 20))        # over the edge's limit: the connection ends
+        write(t, 0, 100)
+        expect(t, 100)
+        t.alive("ingest")
+        wait_for("its messages to be counted", lambda: t.status("ingest")["malformed"] > 500)
+        assert t.rss_kb("ingest") < before + GROWTH_KB, (before, t.rss_kb("ingest"))
+        s.close()
+    finally:
+        t.close()
+
+
 def syslog_senders_cannot_hurt():
     t = probe_tower()
     udp, tcp = free_port(socket.SOCK_DGRAM), free_port()
@@ -159,5 +200,6 @@ def odd_bytes_in_a_log_stay_one_alert_each():
 
 
 main(every_inner_socket_survives_garbage, the_agents_port_survives_strangers,
-     an_unregistered_key_is_refused_and_counted, syslog_senders_cannot_hurt,
+     an_unregistered_key_is_refused_and_counted,
+     an_enrolled_agent_cannot_hurt, syslog_senders_cannot_hurt,
      odd_bytes_in_a_log_stay_one_alert_each)
