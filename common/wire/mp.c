@@ -65,12 +65,13 @@ static bool long_head(struct slice *rest, uint8_t i, struct mp_head *ret)
 }
 
 /* Nearly every head is one byte, and every stage reads some fifty of them an event: this chain is the
- * hot path of them all. */
-bool mp_head(struct slice *rest, struct mp_head *ret)
+ * hot path of them all, and gcc would not inline it by itself. */
+__attribute__((always_inline)) static inline bool head(struct slice *rest, struct mp_head *ret)
 {
     if (rest->n == 0)
         return false;
-    uint8_t b = (uint8_t)*rest->p++;
+    uint8_t b = (uint8_t)*rest->p;
+    rest->p++;
     rest->n--;
 
     if (b < 0x80)
@@ -88,6 +89,11 @@ bool mp_head(struct slice *rest, struct mp_head *ret)
     return plausible(rest, ret);
 }
 
+bool mp_head(struct slice *rest, struct mp_head *ret)
+{
+    return head(rest, ret);
+}
+
 bool mp_skip(struct slice *rest)
 {
     uint64_t todo[MP_DEPTH_MAX + 1] = { 1 };    /* values owed on each level */
@@ -102,7 +108,7 @@ bool mp_skip(struct slice *rest)
             depth--;
         }
         todo[depth]--;
-        if (!mp_head(rest, &h))
+        if (!head(rest, &h))
             return false;
         switch (h.what) {
         case MP_TEXT: case MP_BIN: case MP_OTHER:
@@ -124,7 +130,7 @@ bool mp_uint(struct slice *rest, uint64_t *ret)
 {
     struct mp_head h;
 
-    if (!mp_head(rest, &h) || h.what != MP_UINT)
+    if (!head(rest, &h) || h.what != MP_UINT)
         return false;
     *ret = h.n;
     return true;
@@ -134,7 +140,7 @@ bool mp_text(struct slice *rest, struct slice *ret)
 {
     struct mp_head h;
 
-    return mp_head(rest, &h) && (h.what == MP_TEXT || h.what == MP_BIN)
+    return head(rest, &h) && (h.what == MP_TEXT || h.what == MP_BIN)
         && mp_take(rest, h.n, ret);
 }
 
@@ -142,7 +148,7 @@ bool mp_array(struct slice *rest, uint64_t *ret)
 {
     struct mp_head h;
 
-    if (!mp_head(rest, &h) || h.what != MP_ARRAY)
+    if (!head(rest, &h) || h.what != MP_ARRAY)
         return false;
     *ret = h.n;
     return true;
