@@ -45,6 +45,7 @@ struct watch {
     struct options o;
     struct home home;
     char *yagura;                       /* the command, for what we tell people to type */
+    char *tail_from;                    /* the first alert to show: none that an earlier run has shown */
     struct crew *crew;
     void *zmq;
     int signal_fd, lock_fd;
@@ -129,6 +130,27 @@ static void say_ready(struct watch *w)
         printf("%s: %s\n", w->home.sample, strerror(errno));
 }
 
+/* Remember, when alertd first answers, how far its journal goes. */
+static bool note_newest(struct watch *w, const struct survey *s)
+{
+    for (size_t i = 0; i < survey_rows(s) && w->tail_from == NULL; i++) {
+        const struct survey_row *row = survey_at(s, i);
+        if (strcmp(row->name, "alertd") == 0 && row->answered
+            && asprintf(&w->tail_from, "%" PRIu64, survey_count(&row->reply, "newest") + 1) < 0)
+            w->tail_from = NULL;
+    }
+    return w->tail_from != NULL;
+}
+
+/* It asks by number: whatever is published before it listens, it shows all the same. */
+static bool start_tail(struct watch *w)
+{
+    const char *argv[] = { "-p", w->home.dir, "--from", w->tail_from,
+                           w->tty ? "--color" : "--level=0", "tail", NULL };
+
+    return crew_start(w->crew, "alerts", "alerts", argv) == ERR_OK;
+}
+
 /* False: it takes too long. */
 static bool await_ready(struct watch *w, const struct survey *s, uint64_t now)
 {
@@ -136,8 +158,10 @@ static bool await_ready(struct watch *w, const struct survey *s, uint64_t now)
 
     for (size_t i = 0; i < N_STAGES; i++)
         n += answered(s, stages[i].name);
-    w->ready = n == N_STAGES;
+    w->ready = note_newest(w, s) && n == N_STAGES;
     if (w->ready) {
+        if (!start_tail(w))
+            return false;
         say_ready(w);
         w->status_at_ms = now + FIRST_STATUS_MS - PLAIN_STATUS_MS;
     }
@@ -268,12 +292,8 @@ static int watch(struct watch *w)
 
 static bool start_crew(struct watch *w)
 {
-    const char *tail[] = { "-p", w->home.dir, "--color", "tail", NULL };
-
     if (crew_new(&w->crew, on_line, on_death, w) != ERR_OK)
         return false;
-    if (!w->tty)
-        tail[2] = "--level=0";
     for (size_t i = 0; i < N_STAGES; i++) {
         const char *argv[] = { "-p", w->home.dir, "-n", stages[i].name, NULL };
         enum err e = crew_start(w->crew, stages[i].name, stages[i].program, argv);
@@ -282,7 +302,7 @@ static bool start_crew(struct watch *w)
             return false;
         }
     }
-    return crew_start(w->crew, "alerts", "alerts", tail) == ERR_OK;
+    return true;
 }
 
 /* The local agent's key: made once, like any other agent's. */
@@ -439,6 +459,7 @@ static int run(const struct options *o)
     if (w.zmq != NULL)
         zmq_ctx_term(w.zmq);
     home_end(&w.home);
+    free(w.tail_from);
     free(w.yagura);
     return status;
 }
