@@ -44,8 +44,6 @@ static void write_topic(struct buffer *b, const struct alert *a)
 {
     buffer_reset(b);
     buffer_lit(b, "alert/");
-    if (a->level < 10)
-        buffer_byte(b, '0');
     buffer_number(b, a->level);
     buffer_byte(b, '/');
     buffer_number(b, a->rule);

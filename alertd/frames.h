@@ -1,8 +1,8 @@
 /*
  * frames - one alert as subscribers get it, by PUB and by replay alike
  *
- *     topic    alert/LL/RULE     the level has two digits: a subscription to "alert/1" has the
- *                                levels 10 to 16, one to "alert/05/" has level 5
+ *     topic    alert/LEVEL/RULE  in decimal: a subscription to "alert/5/" has level 5 alone,
+ *                                one to "alert/" has all
  *     header   array [epoch, seq, topic_seq, id]
  *     body     map by the names of schemas/alert.def; what is empty or zero is left out
  *

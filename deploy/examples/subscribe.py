@@ -7,7 +7,7 @@ import zmq
 
 sub = zmq.Context().socket(zmq.SUB)
 sub.connect(sys.argv[1])
-sub.subscribe(b"alert/")                # or b"alert/1": level 10 and above
+sub.subscribe(b"alert/")                # or b"alert/12/": level 12 alone
 while True:
     topic, header, body = sub.recv_multipart()
     epoch, seq, topic_seq, alert_id = msgpack.unpackb(header)

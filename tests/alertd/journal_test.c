@@ -299,7 +299,7 @@ static void the_header_names_the_alert(void **state)
     e.seq = 12;
     e.topic_seq = 3;
     assert_true(frames_alert(&f, 99, &e));
-    assert_true(slice_eq(f.part[0], SLICE("alert/05/5716")));
+    assert_true(slice_eq(f.part[0], SLICE("alert/5/5716")));
     assert_true(slice_eq(f.part[1], SLICE("[99,12,3,\"1795404805.2\"]")));
     assert_true(slice_starts(f.part[2], SLICE("{\"rule\":{\"level\":5")));
     assert_true(frames_beat(&f, 99, 12, 1));

@@ -50,8 +50,8 @@ static void maps_read_back(const struct entry *e)
 
 static void as_subscriber(struct slice s)
 {
-    const struct slice part[3] = { { "alert/05/1", 10 }, { "\x94\1\1\1\xa0", 5 }, s };
-    const struct slice json[3] = { { "alert/05/1", 10 }, { "[1,1,1,\"\"]", 10 }, s };
+    const struct slice part[3] = { { "alert/5/1", 9 }, { "\x94\1\1\1\xa0", 5 }, s };
+    const struct slice json[3] = { { "alert/5/1", 9 }, { "[1,1,1,\"\"]", 10 }, s };
     struct notice n;
 
     if (notice_read(&n, part) == ERR_OK)

@@ -111,7 +111,7 @@ def frames(seq, epoch=5):
     head = msgpack.packb([epoch, seq, seq, "1795404805.%d" % seq])
     body = msgpack.packb({"id": "1795404805.%d" % seq, "time": 1795404805000000, "rule": 100001, "level": 5,
                           "description": "number %d \x1b[2J" % seq, "full_log": "x"})
-    return [b"alert/05/100001", head, body]
+    return [b"alert/5/100001", head, body]
 
 
 def tail_fills_the_holes_it_sees():
@@ -127,8 +127,8 @@ def tail_fills_the_holes_it_sees():
             assert pub.poll(10000)
             pub.recv()
         pub.send_multipart(frames(1))
-        for junk in ([b"alert/05/1", b"", b""], [b"beat", b"\x93\x01", b"\x80"], [b"alert/05/1"],
-                     [b"alert/05/1", b"\x94\x05\x07\x07\xa0", b"\xdf\xff\xff\xff\xff"], frames(1)):
+        for junk in ([b"alert/5/1", b"", b""], [b"beat", b"\x93\x01", b"\x80"], [b"alert/5/1"],
+                     [b"alert/5/1", b"\x94\x05\x07\x07\xa0", b"\xdf\xff\xff\xff\xff"], frames(1)):
             pub.send_multipart(junk)
         pub.send_multipart(frames(4))
         assert replay.poll(10000)

@@ -48,7 +48,7 @@ def alerts_come_as_maps_with_a_header():
         got = published(t, 20)
         headers = [msgpack.unpackb(m[1]) for m in got]
         bodies = [msgpack.unpackb(m[2]) for m in got]
-        assert all(m[0] == b"alert/05/100001" for m in got), got[0]
+        assert all(m[0] == b"alert/5/100001" for m in got), got[0]
         epoch, first = headers[0][0], headers[0][1]
         assert [h[:2] for h in headers] == [[epoch, first + i] for i in range(20)], headers
         assert [h[2] for h in headers] == [headers[0][2] + i for i in range(20)], headers
