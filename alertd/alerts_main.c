@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#include "alertd/forms/forms.h"
+#include "common/forms/forms.h"
 #include "alertd/line.h"
 #include "alertd/notice.h"
 #include "alertd/replay.h"

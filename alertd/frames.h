@@ -18,7 +18,7 @@
 
 #include <msgpack.h>
 
-#include "alertd/forms/forms.h"
+#include "common/forms/forms.h"
 
 #define FRAMES_PARTS 3
 

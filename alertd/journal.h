@@ -22,7 +22,7 @@
 
 #include <stdint.h>
 
-#include "alertd/forms/entry.h"
+#include "common/forms/entry.h"
 #include "common/err.h"
 #include "common/slice.h"
 

@@ -1,6 +1,6 @@
 #include "alertd/line.h"
 
-#include "alertd/forms/forms.h"
+#include "common/forms/forms.h"
 
 static const struct { uint64_t from; struct slice on; } colours[] = {
     { 12, SLICE_INIT("\x1b[1;31m") },   /* bold red */

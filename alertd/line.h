@@ -9,9 +9,9 @@
 #ifndef ALERTD_LINE_H
 #define ALERTD_LINE_H
 
-#include "alertd/forms/buffer.h"
-#include "alertd/forms/entry.h"
-#include "alertd/forms/stamp.h"
+#include "common/forms/buffer.h"
+#include "common/forms/entry.h"
+#include "common/forms/stamp.h"
 
 void line_put(struct buffer *b, const struct entry *e, struct stamp *stamp, bool colour);
 

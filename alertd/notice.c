@@ -2,7 +2,7 @@
 
 #include <jansson.h>
 
-#include "alertd/forms/forms.h"
+#include "common/forms/forms.h"
 #include "common/wire/mp.h"
 
 static bool header_packed(struct notice *n, struct slice head)

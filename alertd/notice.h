@@ -6,7 +6,7 @@
 #ifndef ALERTD_NOTICE_H
 #define ALERTD_NOTICE_H
 
-#include "alertd/forms/entry.h"
+#include "common/forms/entry.h"
 
 struct json_t;
 

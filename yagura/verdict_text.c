@@ -1,8 +1,8 @@
 #include "yagura/verdict_text.h"
 
 #include <inttypes.h>
-#include <time.h>
 
+#include "common/forms/forms.h"
 #include "common/text/json.h"
 #include "common/wire/mp.h"
 
@@ -213,41 +213,17 @@ void verdict_put_json(FILE *out, const struct verdict *v, const struct event *e,
     fprintf(out, ", \"alert\": %s}\n", v->alerted ? "true" : "false");
 }
 
-static const struct { const char *logtest, *label; } alert_lines[] = {
-    { "srcip", "Src IP" }, { "srcgeoip", "Src Location" }, { "srcport", "Src Port" },
-    { "dstip", "Dst IP" }, { "dstgeoip", "Dst Location" }, { "dstport", "Dst Port" },
-    { "dstuser", "User" },
-};
-
-static void put_alert_field(FILE *out, struct slice packed, const char *name, const char *label)
-{
-    struct slice rest = fields_of(packed);
-    struct pair p;
-
-    while (next_field(&rest, &p))
-        if (slice_eq(p.key, slice_of(name)) && p.value.n > 0) {
-            fprintf(out, "%s: ", label);
-            put_plain(out, p.value);
-            (void)fputc('\n', out);
-        }
-}
-
 void verdict_put_alert(FILE *out, const struct alert *a, uint64_t n)
 {
-    time_t at = (time_t)(a->time / 1000000);
-    char stamp[sizeof "YYYYYY Mon DD HH:MM:SS"] = "";
-    struct tm tm;
+    struct entry e = { .a = *a };
+    struct buffer b = { 0 };
+    struct stamp stamp = { 0 };
+    char id[2 * 20 + 2];                /* two numbers and a dot */
 
-    if (localtime_r(&at, &tm) != NULL)
-        (void)strftime(stamp, sizeof stamp, "%Y %b %d %H:%M:%S", &tm);
-    fprintf(out, "** Alert %" PRIu64 ".%" PRIu64 ":%s - %.*s\n%s ", a->time / 1000000, n,
-            a->flags & ALERT_MAIL ? " mail " : "", SLICE_FMT(a->groups), stamp);
-    put_plain(out, a->location);
-    fprintf(out, "\nRule: %" PRIu64 " (level %" PRIu64 ") -> '", a->rule, a->level);
-    put_plain(out, a->description);
-    fputs("'\n", out);
-    for (size_t i = 0; i < sizeof alert_lines / sizeof alert_lines[0]; i++)
-        put_alert_field(out, a->fields, alert_lines[i].logtest, alert_lines[i].label);
-    put_plain(out, a->full_log);
-    fputs("\n\n", out);
+    (void)snprintf(id, sizeof id, "%" PRIu64 ".%" PRIu64, a->time / 1000000, n);
+    e.a.id = slice_of(id);
+    if (entry_fill(&e) == ERR_OK)
+        form_alert_log(&b, &e, &stamp);
+    (void)fwrite(b.p, 1, b.n, out);
+    buffer_free(&b);
 }

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alertd/forms/stamp.h"
+#include "common/forms/stamp.h"
 
 #define SAME_DAY_MAX 100                /* dated files of one day */
 #define FILE_MODE 0640

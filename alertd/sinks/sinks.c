@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "alertd/forms/forms.h"
+#include "common/forms/forms.h"
 #include "alertd/sinks/compress.h"
 #include "common/stage/log.h"
 

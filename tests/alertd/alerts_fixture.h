@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alertd/forms/forms.h"
+#include "common/forms/forms.h"
 #include "schemas/messages.h"
 #include "tests/test.h"
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "alertd/forms/forms.h"
+#include "common/forms/forms.h"
 #include "alertd/line.h"
 #include "alertd/notice.h"
 

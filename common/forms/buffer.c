@@ -1,4 +1,4 @@
-#include "alertd/forms/buffer.h"
+#include "common/forms/buffer.h"
 
 #include <stdlib.h>
 

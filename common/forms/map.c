@@ -1,4 +1,4 @@
-#include "alertd/forms/forms.h"
+#include "common/forms/forms.h"
 #include "common/text/ascii.h"
 #include "common/text/json.h"
 #include "common/wire/mp.h"

@@ -1,4 +1,4 @@
-#include "alertd/forms/entry.h"
+#include "common/forms/entry.h"
 
 #include "common/wire/mp.h"
 

@@ -1,4 +1,4 @@
-#include "alertd/forms/stamp.h"
+#include "common/forms/stamp.h"
 
 #include <stdio.h>
 #include <time.h>

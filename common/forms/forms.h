@@ -1,5 +1,5 @@
 /*
- * forms - one alert in every form that leaves alertd
+ * forms - one alert in every form that leaves Yagura
  *
  * Text from outside is escaped in each of them: whatever a record holds, it makes exactly one
  * record of the file, and a terminal that shows the file is not told what to do.
@@ -8,14 +8,14 @@
  * that a reader of alerts.log could take for the file's own (empty, or beginning as a header
  * does) is put one space to the right.  Bytes that are no printable text stand as \xNN.
  */
-#ifndef ALERTD_FORMS_FORMS_H
-#define ALERTD_FORMS_FORMS_H
+#ifndef COMMON_FORMS_FORMS_H
+#define COMMON_FORMS_FORMS_H
 
 #include <msgpack.h>
 
-#include "alertd/forms/buffer.h"
-#include "alertd/forms/entry.h"
-#include "alertd/forms/stamp.h"
+#include "common/forms/buffer.h"
+#include "common/forms/entry.h"
+#include "common/forms/stamp.h"
 
 /* Append one record in OSSEC's format.  *stamp is a cache the caller keeps. */
 typedef void form(struct buffer *b, const struct entry *e, struct stamp *stamp);

@@ -1,5 +1,5 @@
 /*
- * entry - one alert, read and checked, as every way out of alertd needs it
+ * entry - one alert, read and checked, as every way out needs it
  *
  * Everything in it is borrowed from the bytes it was read from.
  */

@@ -1,4 +1,4 @@
-#include "alertd/forms/forms.h"
+#include "common/forms/forms.h"
 
 /* Keys of an object; the comma of each comes before it. */
 static void put_key(struct buffer *b, struct slice name)
