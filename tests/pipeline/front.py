@@ -83,7 +83,7 @@ def logtest_exits_as_ossec_logtest_does():
     assert call("logtest", "-t", "-c", CONF).returncode == 0
     r = call("logtest", "-a", "--now", "1795404805", "-c", CONF, input=(LINE % 1).encode())
     assert r.stdout.startswith(b"** Alert 1795404805.1: - syslog,sshd,authentication_failed,\n"
-                               b"2026 Nov 23 03:33:25 stdin\nRule: 5716 (level 5) -> '"), r.stdout
+                               b"2026 Nov 23 03:33:25 web1->stdin\nRule: 5716 (level 5) -> '"), r.stdout
 
 
 BROKEN = {
