@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Random SIGKILLs and stops of every process while lines flow: each line is one alert, once, in order.
 
-The sequence comes from a seed that is printed; SEED and KILLS in the environment repeat or lengthen it.
+The sequence comes from a seed; SEED and KILLS in the environment make another or a longer one.
 """
 import os
 import random
@@ -10,7 +10,7 @@ import signal
 from probe import expect, probe_tower, write
 from tower import count_lines, main, wait_for
 
-SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 30)))
+SEED = int(os.environ.get("SEED", "1"))
 KILLS = int(os.environ.get("KILLS", "20"))
 STAGE = {"decode-1": "decode", "decode-2": "decode"}
 
