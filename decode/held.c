@@ -41,10 +41,18 @@ void held_drop(struct held *h, struct range_held *r)
     h->n--;
 }
 
-void held_unsend(struct held *h)
+size_t held_unsend(struct held *h, uint64_t before_ms)
 {
-    for (size_t i = 0; i < HELD_MAX; i++)
-        h->at[i].sent = false;
+    size_t n = 0;
+
+    for (size_t i = 0; i < HELD_MAX; i++) {
+        struct range_held *r = &h->at[i];
+        if (!r->used || r->acked || r->sent_ms == 0 || r->sent_ms >= before_ms)
+            continue;
+        r->sent_ms = 0;
+        n++;
+    }
+    return n;
 }
 
 void held_clear(struct held *h)

@@ -20,7 +20,8 @@
 struct range_held {
     uint64_t ingest, offset;
     char *p; size_t n;                  /* the packed range message */
-    bool used, sent;
+    bool used;
+    uint64_t sent_ms;                   /* when it last went out; 0: not yet, or it must again */
     bool acked;                         /* by the correlator; ingest could not be told yet */
     uint8_t source;                     /* which ingest endpoint leased it */
 };
@@ -32,7 +33,8 @@ MUST_USE enum err held_add(struct held *h, struct range_held range);
 /* The range of this lease, NULL when it is not held. */
 struct range_held *held_find(struct held *h, uint64_t ingest, uint64_t offset);
 void held_drop(struct held *h, struct range_held *r);
-void held_unsend(struct held *h);       /* all must be sent again */
+/* What went out before this time and is not acknowledged must go again.  How many that are. */
+size_t held_unsend(struct held *h, uint64_t before_ms);
 void held_clear(struct held *h);
 
 #endif

@@ -11,7 +11,7 @@
 
 #define SOURCES_MAX 16          /* ingests one decoder serves */
 #define WANT_MS 500
-#define RESEND_MS 5000          /* a range unanswered for so long by a correlator that lives */
+#define RESEND_MS 1000          /* a range unanswered for so long goes again: it had no room, maybe */
 
 struct worker;
 struct source { struct worker *worker; void *socket; uint8_t number; };
@@ -25,8 +25,7 @@ struct worker {
     void *correlate;
     struct held held;
     uint64_t boot;                      /* the correlator's; 0: not met yet */
-    uint64_t acked_ms;                  /* when a range was last acknowledged */
-    uint64_t in, out, done, refused, resent;
+    uint64_t in, done, refused, resent;
     struct log_limit limit;
 };
 
@@ -68,14 +67,14 @@ void worker_close(void *self)
 /* What does not go out now goes out when the correlator answers or the timer comes. */
 static void send_range(struct worker *w, struct range_held *r)
 {
-    r->sent = hop_send(w->correlate, NULL, (struct slice){ r->p, r->n }) == ERR_OK;
-    w->out += r->sent;
+    if (hop_send(w->correlate, NULL, (struct slice){ r->p, r->n }) == ERR_OK)
+        r->sent_ms = loop_now_ms();
 }
 
 static void send_unsent(struct worker *w)
 {
     for (size_t i = 0; i < HELD_MAX; i++)
-        if (w->held.at[i].used && !w->held.at[i].sent && !w->held.at[i].acked)
+        if (w->held.at[i].used && w->held.at[i].sent_ms == 0 && !w->held.at[i].acked)
             send_range(w, &w->held.at[i]);
 }
 
@@ -180,7 +179,6 @@ static void take_range_ack(struct worker *w, struct slice frame)
     if (r == NULL)
         return;                         /* acknowledged again */
     report_done(w, r);
-    w->acked_ms = loop_now_ms();
 }
 
 static void take_pong(struct worker *w, struct slice frame)
@@ -191,12 +189,9 @@ static void take_pong(struct worker *w, struct slice frame)
         complain(w, "pong", ERR_BADMSG);
         return;
     }
-    bool stalled = w->held.n > 0 && loop_now_ms() - w->acked_ms > RESEND_MS;
-    if ((w->boot != 0 && p.boot != w->boot) || stalled) {
-        w->resent += w->held.n;
-        w->acked_ms = loop_now_ms();
-        held_unsend(&w->held);
-    }
+    bool is_new = w->boot != 0 && p.boot != w->boot;
+    uint64_t now = loop_now_ms();
+    w->resent += held_unsend(&w->held, is_new ? UINT64_MAX : now - RESEND_MS);
     w->boot = p.boot;
     send_unsent(w);
 }
@@ -267,7 +262,6 @@ enum err worker_connect(void *self)
         e = loop_every(w->run->loop, WANT_MS, on_want_time, w);
     if (e == ERR_OK)
         e = loop_once(w->run->loop, 1, on_want_time, w);    /* and at once */
-    w->acked_ms = loop_now_ms();
     return e;
 }
 

@@ -39,15 +39,24 @@ static void no_more_than_the_ceiling_is_held(void **state)
     free(h);
 }
 
-static void a_new_correlator_gets_everything_again(void **state)
+static void what_is_not_answered_goes_again(void **state)
 {
     (void)state;
     struct held *h = calloc(1, sizeof *h);
 
     assert_int_equal(held_add(h, range(1, 1)), ERR_OK);
-    held_find(h, 1, 1)->sent = true;
-    held_unsend(h);
-    assert_false(held_find(h, 1, 1)->sent);
+    assert_int_equal(held_add(h, range(1, 2)), ERR_OK);
+    assert_int_equal(held_add(h, range(1, 3)), ERR_OK);
+    held_find(h, 1, 1)->sent_ms = 1000;
+    held_find(h, 1, 2)->sent_ms = 2000;
+    held_find(h, 1, 3)->sent_ms = 1000;
+    held_find(h, 1, 3)->acked = true;
+    assert_int_equal(held_unsend(h, 1500), 1);                  /* what waits too long */
+    assert_int_equal(held_find(h, 1, 1)->sent_ms, 0);
+    assert_int_equal(held_find(h, 1, 2)->sent_ms, 2000);
+    assert_int_equal(held_unsend(h, UINT64_MAX), 1);            /* to a new correlator: everything */
+    assert_int_equal(held_find(h, 1, 2)->sent_ms, 0);
+    assert_int_equal(held_find(h, 1, 3)->sent_ms, 1000);
     held_clear(h);
     free(h);
 }
@@ -57,7 +66,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_range_is_held_once_and_until_dropped),
         cmocka_unit_test(no_more_than_the_ceiling_is_held),
-        cmocka_unit_test(a_new_correlator_gets_everything_again),
+        cmocka_unit_test(what_is_not_answered_goes_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
