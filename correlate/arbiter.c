@@ -337,6 +337,7 @@ static void fill_event(struct alert *a, const struct decoded *d)
     a->program_name = d->program_name;
     a->decoder = d->decoder;
     a->decoder_leaf = d->decoder_leaf;
+    a->decoder_parent = d->decoder_parent;
     a->full_log = d->full_log;
     a->stream = d->stream;
     a->seq = d->seq;

@@ -187,11 +187,6 @@ static void put_dynamic(struct buffer *b, const struct entry *e)
     }
 }
 
-static bool has_parent(const struct entry *e)
-{
-    return e->a.decoder_leaf.n > 0 && !slice_eq(e->a.decoder_leaf, e->a.decoder);
-}
-
 static void put_origin(struct buffer *b, const struct entry *e, const struct stamp *stamp)
 {
     PUT_TEXT(b, "agent_name", e->a.agent_name.n > 0 ? e->a.agent_name : e->a.hostname);
@@ -208,8 +203,7 @@ static void put_decoder_desc(struct buffer *b, const struct entry *e)
     buffer_byte(b, '{');
     PUT_NUMBER(b, "fts", (e->a.decoder_flags & EVENT_DECODER_FTS) != 0);
     PUT_NUMBER(b, "accumulate", (e->a.decoder_flags & EVENT_ACCUMULATE) != 0);
-    if (has_parent(e))
-        PUT_TEXT(b, "parent", e->a.decoder);
+    PUT_TEXT(b, "parent", e->a.decoder_parent);
     PUT_TEXT(b, "name", e->a.decoder);
     buffer_byte(b, '}');
 }
@@ -233,8 +227,7 @@ void form_json(struct buffer *b, const struct entry *e, struct stamp *stamp)
     PUT_KEY(b, "TimeStamp");
     buffer_number(b, e->a.time / 1000);
     PUT_TEXT(b, "decoder", e->a.decoder);
-    if (has_parent(e))
-        PUT_TEXT(b, "decoder_parent", e->a.decoder);
+    PUT_TEXT(b, "decoder_parent", e->a.decoder_parent);
     PUT_NAMED(b, e, alert_first);
     PUT_TEXT(b, "location", e->a.location);
     PUT_TEXT(b, "full_log", e->a.full_log);
@@ -269,8 +262,7 @@ void form_archive_json(struct buffer *b, const struct entry *e, struct stamp *st
     if (e->a.decoder.n > 0) {
         PUT_KEY(b, "decoder");
         buffer_byte(b, '{');
-        if (has_parent(e))
-            PUT_TEXT(b, "parent", e->a.decoder);
+        PUT_TEXT(b, "parent", e->a.decoder_parent);
         PUT_TEXT(b, "name", e->a.decoder);
         buffer_byte(b, '}');
     }

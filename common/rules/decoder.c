@@ -124,6 +124,7 @@ static void name_it(const struct decoding *k)
 
     d->decoder = k->best->shown;
     d->decoder_leaf = k->best->name;
+    d->decoder_parent = k->best->parent;
     d->fts = k->best->fts;
     d->flags |= EVENT_DECODED | (k->best->accumulate ? EVENT_ACCUMULATE : 0)
               | (k->best->fts != 0 ? EVENT_DECODER_FTS : 0);
@@ -152,7 +153,7 @@ void ruleset_decode(const struct ruleset *rs, struct work *w, struct decoded *d,
 
     arena_reset(w->arena);
     take_header(d, fallback_host);
-    d->decoder = d->decoder_leaf = (struct slice){ 0 };
+    d->decoder = d->decoder_leaf = d->decoder_parent = (struct slice){ 0 };
     d->category = CATEGORY_SYSLOG;
     d->fts = d->flags = 0;
     d->n_dynamic = d->n_order = 0;

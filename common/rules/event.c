@@ -78,7 +78,7 @@ enum err decoded_pack(const struct decoded *d, uint64_t index, struct slice deci
         .log_at = d->log.n > 0 ? (uint64_t)(d->log.p - d->full_log.p) : d->full_log.n,
         .hostname = d->hostname, .program_name = d->program_name, .decoder = d->decoder,
         .decoder_leaf = d->decoder_leaf, .category = d->category, .fts = d->fts,
-        .flags = d->flags, .fields = { scratch->data, scratch->size }, .decisions = decisions,
+        .decoder_parent = d->decoder_parent, .flags = d->flags, .fields = { scratch->data, scratch->size }, .decisions = decisions,
     };
     return record_pack(&event_schema, &e, out);
 }
@@ -123,6 +123,7 @@ enum err decoded_unpack(struct decoded *d, const struct range *range, const stru
         .location = e->location, .full_log = e->full_log,
         .log = { slice_from(e->full_log, e->log_at).p, e->log_n }, .hostname = e->hostname,
         .program_name = e->program_name, .decoder = e->decoder, .decoder_leaf = e->decoder_leaf,
+        .decoder_parent = e->decoder_parent,
         .category = (uint32_t)e->category, .fts = e->fts, .flags = e->flags,
     };
     *decisions = e->decisions;

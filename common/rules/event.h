@@ -29,7 +29,7 @@ struct decoded {
     struct slice location, full_log, log, hostname, program_name;
 
     /* of the decoder */
-    struct slice decoder, decoder_leaf;
+    struct slice decoder, decoder_leaf, decoder_parent;
     uint32_t category;
     uint64_t fts, flags;
     struct slice field[FIELD_COUNT];    /* p is NULL where a field is not set */

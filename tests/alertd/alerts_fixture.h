@@ -23,7 +23,7 @@ static inline struct alert sample(void)
         .location = SLICE_INIT("(web1) 192.0.2.5->/var/log/auth.log"),
         .hostname = SLICE_INIT("(web1) 192.0.2.5->/var/log/auth.log"),
         .program_name = SLICE_INIT("sshd"), .decoder = SLICE_INIT("sshd"),
-        .decoder_leaf = SLICE_INIT("sshd-failed"),
+        .decoder_leaf = SLICE_INIT("sshd-failed"), .decoder_parent = SLICE_INIT("sshd"),
         .full_log = SLICE_INIT("Dec 10 07:07:38 LabSZ sshd[24206]: Failed password for root"
                                " from 198.51.100.34 port 36060 ssh2"),
         .log_at = 35, .log_n = 59,

@@ -79,7 +79,7 @@ static void every_optional_line_has_its_place(void **state)
     a.frequency = 8;
     a.cve = SLICE("CVE-2020-8445");
     a.full_log = SLICE("one\ntwo");
-    a.decoder = a.decoder_leaf = a.agent_name = a.agent_addr = a.program_name = SLICE("");
+    a.decoder = a.decoder_leaf = a.decoder_parent = a.agent_name = a.agent_addr = a.program_name = SLICE("");
     struct entry e = entry_of(a, FIELDS("dstuser", "u", "dstport", "2", "dstgeoip", "dg", "dstip", "d",
                                         "srcport", "1", "srcgeoip", "sg", "srcip", "s", "id", "404",
                                         "shape", "round"));
@@ -105,6 +105,34 @@ static void every_optional_line_has_its_place(void **state)
            "\"timestamp\":\"2026 Nov 23 03:33:25\",\"logfile\":\"192.0.2.1\"}\n");
     expect("archives.log stays one line", form_archive_log, &e,
            "2026 Nov 23 03:33:25 fw->192.0.2.1 one\\ntwo\n");
+}
+
+/* A child that goes by its own name, or by its parent's and is called the same, has a parent too. */
+static void a_child_names_its_parent(void **state)
+{
+    static const struct { struct slice decoder, leaf, parent; const char *want, *desc; } rows[] = {
+        { SLICE_INIT("iptables-1"), SLICE_INIT("iptables-1"), SLICE_INIT("iptables"),
+          "\"decoder\":\"iptables-1\",\"decoder_parent\":\"iptables\",",
+          "\"decoder_desc\":{\"parent\":\"iptables\",\"name\":\"iptables-1\"}" },
+        { SLICE_INIT("sshd"), SLICE_INIT("sshd"), SLICE_INIT("sshd"),
+          "\"decoder\":\"sshd\",\"decoder_parent\":\"sshd\",",
+          "\"decoder_desc\":{\"parent\":\"sshd\",\"name\":\"sshd\"}" },
+        { SLICE_INIT("pam"), SLICE_INIT("pam"), { "", 0 }, "\"decoder\":\"pam\",\"location\"",
+          "\"decoder_desc\":{\"name\":\"pam\"}" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct alert a = sample();
+        a.decoder = rows[i].decoder;
+        a.decoder_leaf = rows[i].leaf;
+        a.decoder_parent = rows[i].parent;
+        struct entry e = entry_of(a, NULL);
+        char *got = text_of(form_alert_json, &e);
+        if (strstr(got, rows[i].want) == NULL || strstr(got, rows[i].desc) == NULL)
+            fail_msg("row %zu: got %s", i, got);
+        free(got);
+    }
 }
 
 /* What a log line can hold, and how it stands in alerts.log. */
@@ -183,7 +211,7 @@ static struct entry poisoned(struct slice s, const char *text)
     struct alert a = sample();
 
     a.id = a.description = a.groups = a.cve = a.info = a.agent_name = a.agent_addr = a.location
-        = a.hostname = a.program_name = a.decoder = a.decoder_leaf = a.full_log = s;
+        = a.hostname = a.program_name = a.decoder = a.decoder_leaf = a.decoder_parent = a.full_log = s;
     a.log_at = a.log_n = 0;
     struct entry e = entry_of(a, NULL);
     for (int i = 0; i < FIELD_COUNT; i++)
@@ -318,6 +346,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_alert_reads_as_ossec_prints_it),
         cmocka_unit_test(every_optional_line_has_its_place),
+        cmocka_unit_test(a_child_names_its_parent),
         cmocka_unit_test(a_line_forges_nothing),
         cmocka_unit_test(no_field_lets_a_hostile_byte_through),
         cmocka_unit_test(a_line_for_people_is_one_line),

@@ -82,6 +82,9 @@ static const struct { const char *story, *decoders, *rules, *line, *want; } walk
     { "V16: repeated texts are joined", TST1,
       GROUP("<rule id='100001' level='3'><match>zzz|</match><match>bob</match></rule>"), BOB,
       "1 .100001" },
+    { "V29: program names alone, and decoded_as holds all the same",
+      "<decoder name='tst'><program_name>^tst</program_name></decoder>", GROUP(RULE_A), BOB,
+      "1 .100001" },
     { "V17: a decoder without program_name never sees a line with one",
       TST "<decoder name='gen'><prematch>^bob</prematch></decoder>",
       GROUP("<rule id='100001' level='3'><decoded_as>gen</decoded_as></rule>"), BOB, "" },
@@ -232,6 +235,9 @@ static const struct { const char *story, *decoders, *line, *want; } decodings[] 
           "</decoder>"
           "<decoder name='e'><parent>tst</parent><prematch>^bob</prematch></decoder>",
       BOB, "tst/e" },
+    { "V29: program names alone are enough for a child",
+      "<decoder name='tst'><program_name>^tst</program_name></decoder>"
+      "<decoder name='c'><parent>tst</parent><prematch>^bob</prematch></decoder>", BOB, "tst/c" },
     { "use_own_name",
       TST "<decoder name='c'><parent>tst</parent><use_own_name>true</use_own_name>"
           "<prematch>^bob</prematch></decoder>", BOB, "c/c" },
@@ -266,6 +272,31 @@ static const struct { const char *story, *decoders, *line, *want; } decodings[] 
       "20070717,73613,1=5,11=192.0.2.1,10=alice,3=1,2=1",
       "sws/sws srcip=192.0.2.1 dstuser=alice id=2=1" },
 };
+
+static void children_name_their_parent(void **state)
+{
+    static const struct { const char *child, *line, *parent; } rows[] = {
+        { "<prematch>^bob</prematch>", BOB, "tst" },
+        { "<use_own_name>true</use_own_name><prematch>^bob</prematch>", BOB, "tst" },
+        { "<prematch>^bob</prematch>", "Dec 10 07:07:38 host tst[1]: eve", "" },
+        { "<prematch>^bob</prematch>", "no decoder", "" },
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct work *w = NULL;
+        struct decoded d;
+        char text[512];
+        int n = snprintf(text, sizeof text, TST "<decoder name='c'><parent>tst</parent>%s</decoder>",
+                         rows[i].child);
+        assert_true(n > 0 && (size_t)n < sizeof text);
+        assert_int_equal(load(f, text, ROOT), ERR_OK);
+        assert_int_equal(work_new(&w, f->rs), ERR_OK);
+        decode(f, w, rows[i].line, &d);
+        assert_true(slice_eq(d.decoder_parent, slice_of(rows[i].parent)));
+        work_free(w);
+    }
+}
 
 static void say_decoded(char *ret, size_t room, const struct decoded *d)
 {
@@ -574,6 +605,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(walks_as_ossec),
         cmocka_unit_test(decodes_as_ossec),
+        cmocka_unit_test(children_name_their_parent),
         cmocka_unit_test(errors_name_file_and_line),
         cmocka_unit_test(marks_who_keeps_history),
         cmocka_unit_test(options_and_levels_decide_log_and_mail),
