@@ -208,6 +208,8 @@ static void tend_children(struct collector *c, uint64_t now_ms)
         if (room && command_expire(command, now_ms))
             log_warn("a command ran too long and was killed command=%s",
                      LOG_TEXT(command_name(command)));
+        if (room && command_over(command))
+            read_child(&c->children[i]);
     }
 }
 

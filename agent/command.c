@@ -23,6 +23,7 @@ struct command {
 
 /* Room for the prefix, and output enough to tell a line over the limit. */
 #define OUT_MAX ((size_t)2 * RECORD_MAX)
+#define READS_MAX 32            /* in one call: a child that never stops is not all there is to do */
 
 static char *name_of(struct slice text, struct slice alias)
 {
@@ -114,6 +115,7 @@ static _Noreturn void become(const char *text, int out)
 
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)signal(SIGPIPE, SIG_DFL);     /* we ignore it, and it would stay so behind exec */
     (void)setpgid(0, 0);
     if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(null, 2) < 0
         || close_range(3, ~0u, 0) != 0)
@@ -151,6 +153,11 @@ enum err command_start(struct command *c, uint64_t now_ms)
     memcpy(c->out, c->prefix, c->prefix_n);
     c->out_n = c->prefix_n;
     return ERR_OK;
+}
+
+bool command_over(const struct command *c)
+{
+    return c->fd >= 0 && c->killed && c->pid == 0;
 }
 
 int command_fd(const struct command *c)
@@ -195,15 +202,13 @@ static bool give(struct command *c, const struct sink *sink, size_t n)
 
 static enum err read_full(struct command *c, const struct sink *sink)
 {
-    for (;;) {
+    for (int reads = 0; !c->ended; reads++) {
         size_t before = c->out_n;
-        enum err e = fill(c);
+        enum err e = reads < READS_MAX ? fill(c) : ERR_AGAIN;
         if (e != ERR_OK)
             return e;
         squeeze(c, before);
-        if (c->ended)
-            break;
-        if (c->out_n > RECORD_MAX)      /* the rest is read and not kept */
+        if (!c->ended && c->out_n > RECORD_MAX)         /* the rest is read and not kept */
             c->out_n = RECORD_MAX;
     }
     size_t n = c->out_n;
@@ -252,11 +257,11 @@ static enum err give_lines(struct command *c, const struct sink *sink)
 
 static enum err read_lines(struct command *c, const struct sink *sink)
 {
-    while (!c->ended) {
+    for (int reads = 0; !c->ended; reads++) {
         enum err full = give_lines(c, sink);    /* what a full sink left */
         if (full != ERR_OK)
             return full;
-        enum err e = fill(c);
+        enum err e = reads < READS_MAX ? fill(c) : ERR_AGAIN;
         if (e != ERR_OK)
             return e;
     }
@@ -272,8 +277,19 @@ enum err command_read(struct command *c, const struct sink *sink)
     return e;
 }
 
+/* Only once the child is gone is its output ours to close: closing waits for a child. */
+static void collect(struct command *c)
+{
+    if (c->pid > 0 && waitpid(c->pid, NULL, WNOHANG) == c->pid) {
+        c->pid = 0;
+        c->ended = true;
+    }
+}
+
 bool command_expire(struct command *c, uint64_t now_ms)
 {
+    if (c->fd >= 0 && c->killed)
+        collect(c);
     if (c->fd < 0 || c->killed || now_ms - c->started_ms < COMMAND_TIMEOUT_MS)
         return false;
     c->killed = true;

@@ -35,11 +35,13 @@ bool command_due(const struct command *c, uint64_t now_ms);
 MUST_USE enum err command_start(struct command *c, uint64_t now_ms);
 int command_fd(const struct command *c);        /* its output; -1 when it does not run */
 
-/* Read what it printed.  ERR_AGAIN: it goes on.  ERR_FULL: the sink has no room, call again.
+/* Read what it printed, a bounded part of it.  ERR_AGAIN: it goes on.  ERR_FULL: the sink has no room, call again.
  * ERR_OK: it is done; command_fd() was closed by this call. */
 MUST_USE enum err command_read(struct command *c, const struct sink *sink);
-/* True, once, when it ran too long and was killed; go on reading. */
+/* True, once, when it ran too long and was killed; go on reading, and calling this. */
 bool command_expire(struct command *c, uint64_t now_ms);
+/* It was killed and is gone, though somebody still holds its output: command_read() will end it. */
+bool command_over(const struct command *c);
 
 struct slice command_name(const struct command *c);
 

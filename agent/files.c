@@ -16,6 +16,7 @@
 #include "common/stage/log.h"
 
 #define BUCKETS 1024
+#define NEWS_MAX 64             /* reads of inotify in one go: who writes faster is not all there is to do */
 #define WATCHED (IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB \
                  | IN_DELETE_SELF | IN_MOVE_SELF)
 
@@ -588,7 +589,7 @@ void files_notice(struct files *f)
     _Alignas(struct inotify_event) char news[4096];
     ssize_t n;
 
-    while ((n = read(f->inotify, news, sizeof news)) > 0)
+    for (int reads = 0; reads < NEWS_MAX && (n = read(f->inotify, news, sizeof news)) > 0; reads++)
         for (char *p = news; p < news + n; ) {
             const struct inotify_event *ev = (const void *)p;
             notice_one(f, ev);
@@ -607,20 +608,30 @@ static size_t count_open(const struct files *f)
     return open;
 }
 
-/* Orphans stay open: their name may lead nowhere. */
+static bool is_sooner(const struct followed *a, const struct followed *b)
+{
+    if (b == NULL || a->orphan != b->orphan)
+        return b == NULL || b->orphan;
+    return a->orphan ? tail_grown_ms(a->tail) < tail_grown_ms(b->tail) : a->used < b->used;
+}
+
+/* Orphans stay open, as their name may lead nowhere, unless only they are left: then the one that
+ * was quiet longest is finished. */
 static void close_longest_unused(struct files *f)
 {
-    struct followed *oldest = NULL;
+    struct followed *first = NULL;
 
     if (count_open(f) < FILES_OPEN_MAX)
         return;
     for (size_t i = 0; i < f->n; i++) {
         struct followed *w = f->files[i];
-        if (tail_is_open(w->tail) && !w->orphan && (oldest == NULL || w->used < oldest->used))
-            oldest = w;
+        if (tail_is_open(w->tail) && !(w->orphan && w->dirty) && is_sooner(w, first))
+            first = w;
     }
-    if (oldest != NULL)
-        tail_close(oldest->tail);
+    if (first == NULL || (first->orphan && tail_finish(first->tail, f->room_for_window, &f->sink)
+                                               != TAIL_IDLE))
+        return;
+    tail_close(first->tail);
 }
 
 static void tell_unreadable(struct followed *w)

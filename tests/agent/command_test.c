@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "agent/command.h"
@@ -68,6 +69,7 @@ static const struct {
       "n=ossec: output: 'n':\na\nb|" },
     { "nothing printed, nothing said, whole", "printf '\\n\\n'", "n", true, "" },
     { "its errors are not its output", "echo a; echo b >&2", "n", false, "n=ossec: output: 'n': a|" },
+    { "a broken pipe ends it, whatever we do about ours", "kill -PIPE $$; echo a", "n", false, "" },
     { "it reads nothing of ours", "cat; ls /proc/self/fd | wc -l", "n", false,
       "n=ossec: output: 'n': 4|" },
 };
@@ -127,12 +129,59 @@ static void it_runs_when_it_is_due_and_not_for_ever(void **state)
     command_free(c);
 }
 
+static void who_never_stops_printing_does_not_hold_us(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "yes", "yes ''", "cat /dev/zero" };
+    const struct sink sink = { take, &(struct box){ .room = 0 } };
+
+    for (size_t i = 0; i < 2 * sizeof texts / sizeof texts[0]; i++) {
+        struct command *c = NULL;
+        assert_int_equal(command_new(&c, slice_of(texts[i / 2]), SLICE("y"), i % 2 == 0, 1), ERR_OK);
+        assert_int_equal(command_start(c, 0), ERR_OK);
+        for (int turn = 0; turn < 4; turn++) {
+            struct pollfd p = { command_fd(c), POLLIN, 0 };
+            assert_true(poll(&p, 1, 60000) > 0);
+            enum err e = command_read(c, &sink);
+            assert_true(e == ERR_AGAIN || e == ERR_FULL);
+        }
+        command_free(c);
+    }
+}
+
+/* The shell is gone and what it left behind, in a session of its own, holds its output open. */
+static void who_leaves_its_group_does_not_hold_us(void **state)
+{
+    (void)state;
+    struct box b = { .room = 100 };
+    const struct sink sink = { take, &b };
+    struct command *c = NULL;
+
+    assert_int_equal(command_new(&c, SLICE("setsid sleep 5 & echo a"), SLICE("n"), false, 1), ERR_OK);
+    assert_int_equal(command_start(c, 0), ERR_OK);
+    struct pollfd p = { command_fd(c), POLLIN, 0 };
+    assert_true(poll(&p, 1, 60000) > 0);
+    assert_int_equal(command_read(c, &sink), ERR_AGAIN);
+    assert_false(command_over(c));
+    assert_true(command_expire(c, COMMAND_TIMEOUT_MS));
+    while (!command_over(c))
+        assert_false(command_expire(c, COMMAND_TIMEOUT_MS));
+    assert_int_equal(command_read(c, &sink), ERR_OK);
+    assert_int_equal(command_fd(c), -1);
+    assert_true(command_due(c, COMMAND_TIMEOUT_MS));
+    assert_int_equal(b.room, 99);
+    command_free(c);
+}
+
 int main(void)
 {
+    (void)signal(SIGPIPE, SIG_IGN);     /* as every stage does */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(output_becomes_records_as_drawn),
         cmocka_unit_test(output_without_end_is_bounded),
         cmocka_unit_test(it_runs_when_it_is_due_and_not_for_ever),
+        cmocka_unit_test(who_never_stops_printing_does_not_hold_us),
+        cmocka_unit_test(who_leaves_its_group_does_not_hold_us),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

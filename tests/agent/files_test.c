@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -300,11 +301,89 @@ static void every_line_arrives_once_killed_anywhere(void **state)
             play_row(i, kill, &steps);
 }
 
+static char *numbered(struct world *w, size_t i, const char *ending)
+{
+    char *path = NULL;
+
+    assert_true(asprintf(&path, "%s/%zu.%s", w->dir, i, ending) > 0);
+    return path;
+}
+
+/* Who may write where a glob looks can make any number of such. */
+static void renamed_files_without_successor_do_not_take_every_descriptor(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 4, EACH = FILES_OPEN_MAX / 2 };
+    struct world w = { .locations = "*.log", .format = "syslog" };
+    struct files_counts counts;
+
+    strcpy(w.dir, "/tmp/yagura-files-XXXXXX");
+    assert_non_null(mkdtemp(w.dir));
+    start(&w);
+    for (size_t i = 0; i < 2 * ROUNDS * EACH; i++) {
+        size_t n = i / (2 * EACH) * EACH + i % EACH;    /* a round makes them, then renames them */
+        char *path = numbered(&w, n, "log"), *away = numbered(&w, n, "old");
+        if (i / EACH % 2 == 0)
+            write_file(path, i % 2 ? SLICE("a;") : SLICE("a"), O_EXCL);
+        else
+            assert_int_equal(rename(path, away), 0);
+        free(path);
+        free(away);
+        if (i % EACH != EACH - 1)
+            continue;
+        gather(&w);
+        send_all(&w, true);
+        files_counts(w.files, &counts);
+        assert_in_range(counts.open, 0, FILES_OPEN_MAX);
+    }
+    die_suddenly(&w);
+    for (size_t i = 0; i < ROUNDS * EACH; i++) {
+        char *path = numbered(&w, i, "old");
+        assert_int_equal(unlink(path), 0);
+        free(path);
+    }
+    clean(&w);
+}
+
+/* A writer faster than we read its news would otherwise be all that we do. */
+static void news_are_read_in_bounded_parts(void **state)
+{
+    (void)state;
+    struct world w = { .locations = "a.log,b.log", .format = "syslog" };
+    char *paths[2];
+    int fds[2];
+
+    strcpy(w.dir, "/tmp/yagura-files-XXXXXX");
+    assert_non_null(mkdtemp(w.dir));
+    for (size_t i = 0; i < 2; i++) {
+        paths[i] = in(&w, i == 0 ? SLICE("a.log") : SLICE("b.log"));
+        fds[i] = open(paths[i], O_WRONLY | O_CREAT | O_EXCL, 0600);
+        assert_true(fds[i] >= 0);
+        free(paths[i]);
+    }
+    start(&w);
+    gather(&w);
+    for (size_t i = 0; i < 16384; i++)  /* by turns: two alike in a row are one */
+        assert_int_equal(write(fds[i % 2], "x", 1), 1);
+    struct pollfd p = { files_fd(w.files), POLLIN, 0 };
+    files_notice(w.files);
+    assert_int_equal(poll(&p, 1, 0), 1);
+    for (size_t i = 0; i < 100; i++)
+        files_notice(w.files);
+    assert_int_equal(poll(&p, 1, 0), 0);
+    close(fds[0]);
+    close(fds[1]);
+    die_suddenly(&w);
+    clean(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_line_arrives_once),
         cmocka_unit_test(every_line_arrives_once_killed_anywhere),
+        cmocka_unit_test(renamed_files_without_successor_do_not_take_every_descriptor),
+        cmocka_unit_test(news_are_read_in_bounded_parts),
     };
 
     log_setup("files_test", LEVEL_ERROR);
