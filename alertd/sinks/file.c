@@ -67,6 +67,18 @@ static char *dated(const struct file *f, uint64_t day, enum depth depth, unsigne
     return n < 0 ? NULL : path;
 }
 
+static bool is_taken(const char *path)
+{
+    struct stat st;
+    char *packed = NULL;
+
+    if (lstat(path, &st) == 0)
+        return true;
+    bool taken = asprintf(&packed, "%s.gz", path) < 0 || lstat(packed, &st) == 0;
+    free(packed);
+    return taken;
+}
+
 /* Rotation was begun and not committed: the file goes back to where it was. */
 static void undo_rotation(const struct file *f, const struct file_state *committed)
 {
@@ -76,9 +88,9 @@ static void undo_rotation(const struct file *f, const struct file_state *committ
         return;
     for (unsigned copy = 1; copy <= SAME_DAY_MAX; copy++) {
         char *path = dated(f, committed->day, DEPTH_FILE, copy);
-        bool there = path != NULL && lstat(path, &st) == 0;
-        if (there && S_ISREG(st.st_mode) && st.st_ino == committed->inode)
-            (void)rename(path, f->path);        /* else the records are written once more */
+        bool there = path != NULL && is_taken(path);
+        if (there && lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == committed->inode)
+            (void)rename(path, f->path);
         free(path);
         if (!there)
             return;
@@ -257,18 +269,6 @@ void file_set_day(struct file *f, uint64_t day)
     f->state.day = day;
 }
 
-static bool is_taken(const char *path)
-{
-    struct stat st;
-    char *packed = NULL;
-
-    if (lstat(path, &st) == 0)
-        return true;
-    bool taken = asprintf(&packed, "%s.gz", path) < 0 || lstat(packed, &st) == 0;
-    free(packed);
-    return taken;
-}
-
 static enum err make_dated_dirs(const struct file *f)
 {
     enum err e = ERR_OK;
@@ -302,6 +302,11 @@ enum err file_rotate(struct file *f, uint64_t day, char **ret)
     char *path = NULL;
     enum err e = look(f);
 
+    if (e == ERR_OK && f->state.length == 0) {          /* an earlier try may have got so far */
+        f->state.day = day;
+        *ret = NULL;
+        return ERR_OK;
+    }
     if (e == ERR_OK)
         e = make_dated_dirs(f);
     if (e == ERR_OK)

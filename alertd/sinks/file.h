@@ -49,7 +49,8 @@ uint64_t file_day(const struct file *f);
 void file_set_day(struct file *f, uint64_t day);
 
 /* Move the file to its dated place and begin a new one for `day`.  The old one's state must be
- * committed before.  *ret: its new path, the caller's to free.  ERR_SYS: it stays as it is. */
+ * committed before.  *ret: its new path, the caller's to free; NULL when it was empty and stays where
+ * it is.  ERR_SYS: it stays as it is. */
 MUST_USE enum err file_rotate(struct file *f, uint64_t day, char **ret);
 
 #endif

@@ -9,6 +9,7 @@
 
 #define TURN_BYTES ((size_t)1 << 20)    /* one write of one sink */
 #define RETRY_MS 1000                   /* between two tries on a full disk */
+#define LATE_DAYS_MAX 31                /* what is older than the file by more is not late: the clock was wrong */
 
 static const struct row {
     const char *name, *kind, *ext;
@@ -133,6 +134,19 @@ void sinks_free(struct sinks *s)
 /* One sink's turn: what the visitor gathers before the write. */
 struct gathering { struct sinks *s; struct sink *k; uint64_t next, n, new_day; };
 
+/* Days for comparing: every month has 31. */
+static uint64_t ordinal(uint64_t day)
+{
+    return (day / 10000 * 12 + day / 100 % 100) * 31 + day % 100;
+}
+
+/* Late ones go on where we are.  But a clock that once stood years ahead must not hold back every
+ * new day until then. */
+static bool begins_day(uint64_t day, uint64_t file_day)
+{
+    return day > file_day || ordinal(day) + LATE_DAYS_MAX < ordinal(file_day);
+}
+
 static bool gather(void *arg, const struct entry *e)
 {
     struct gathering *g = arg;
@@ -142,7 +156,7 @@ static bool gather(void *arg, const struct entry *e)
     stamp_set(&g->s->stamp, e->a.time);
     if (file_day(g->k->file) == 0)
         file_set_day(g->k->file, g->s->stamp.day);
-    if (g->s->rotate && g->s->stamp.day > file_day(g->k->file)) {
+    if (g->s->rotate && begins_day(g->s->stamp.day, file_day(g->k->file))) {
         g->new_day = g->s->stamp.day;
         return false;
     }

@@ -61,6 +61,9 @@ static const struct { const char *story, *then; const char *want; } repairs[] = 
                                                                                   "one\ntwo\n" },
     { "... and a new file was begun",  "mkdir -p alerts/2026/Nov; mv alerts/alerts.log alerts/2026/Nov/yagura-alerts-23.log;"
                                        " printf 'not committed\n' > alerts/alerts.log", "one\ntwo\n" },
+    { "... of the day's second file, the first being compressed",
+                                       "mkdir -p alerts/2026/Nov; : > alerts/2026/Nov/yagura-alerts-23.log.gz;"
+                                       " mv alerts/alerts.log alerts/2026/Nov/yagura-alerts-23.2.log", "one\ntwo\n" },
 };
 
 static void run_in(const char *dir, const char *script)
@@ -166,6 +169,11 @@ static void a_new_day_begins_a_new_file(void **state)
     holds(dir, "alerts/2026/Nov/yagura-alerts-23.2.log", "two\n");
     holds(dir, "alerts/2026/Nov/yagura-alerts-23.log", "one\n");
     free(old);
+
+    assert_int_equal(file_rotate(f, DAY + 2, &old), ERR_OK);    /* an empty one has no past */
+    assert_null(old);
+    assert_int_equal(file_day(f), DAY + 2);
+    run_in(dir, "test ! -e alerts/2026/Nov/yagura-alerts-24.log");
     file_free(f);
     temp_end(dir);
 }

@@ -110,6 +110,24 @@ static void the_time_of_the_alert_chooses_the_file(void **state)
     temp_end(d.dir);
 }
 
+static void a_clock_that_was_years_ahead_holds_no_day_back(void **state)
+{
+    (void)state;
+    struct desk d = { .dir = temp_begin(), .next = 1 };
+
+    begin(&d);
+    arrive(&d, 5, SAMPLE_TIME + 5000 * (uint64_t)DAY_SECONDS);      /* 2040 Aug 01 */
+    arrive(&d, 5, SAMPLE_TIME + 39 * DAY_SECONDS);                  /* 2027 Jan 01 */
+    arrive(&d, 5, SAMPLE_TIME + 38 * DAY_SECONDS);                  /* late, over the year's end */
+    arrive(&d, 5, SAMPLE_TIME + 40 * DAY_SECONDS);
+    write_all(&d);
+    holds_numbers(d.dir, "alerts/2040/Aug/yagura-alerts-01.json", 1, 5);
+    holds_numbers(d.dir, "alerts/2027/Jan/yagura-alerts-01.json", 6, 15);
+    holds_numbers(d.dir, "alerts/alerts.json", 16, 20);
+    end(&d);
+    temp_end(d.dir);
+}
+
 static void a_crash_at_any_turn_doubles_nothing(void **state)
 {
     (void)state;
@@ -161,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_time_of_the_alert_chooses_the_file),
+        cmocka_unit_test(a_clock_that_was_years_ahead_holds_no_day_back),
         cmocka_unit_test(a_crash_at_any_turn_doubles_nothing),
         cmocka_unit_test(a_full_disk_loses_and_doubles_nothing),
     };
