@@ -532,9 +532,10 @@ static bool read_batch(void *arg, struct slice key, struct slice value)
     uint64_t seq = store_key_u64(key) - k.count + 1;
     for (uint64_t i = 0; i < k.count; i++, seq++) {
         if (seq < r->from) {
-            if (record_next(&alert_schema, &e->a, &k.body) != ERR_OK)
-                break;
-            continue;
+            if (record_next(&alert_schema, &e->a, &k.body) == ERR_OK)
+                continue;
+            r->bad = true;
+            return false;
         }
         if (entry_next(e, &k.body) != ERR_OK) {
             r->bad = true;

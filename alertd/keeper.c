@@ -131,9 +131,19 @@ static void on_answer(void *arg)
     }
 }
 
+/* What nobody has on disk yet may get other numbers after a crash: it is told to nobody. */
+static void keep_appended(struct keeper *k)
+{
+    if (k->appended)
+        commit(k);
+}
+
 static void on_question(void *arg)
 {
-    replay_serve(((struct keeper *)arg)->replay);
+    struct keeper *k = arg;
+
+    keep_appended(k);
+    replay_serve(k->replay);
 }
 
 static void work(void *arg)
@@ -141,8 +151,7 @@ static void work(void *arg)
     struct keeper *k = arg;
     bool more_to_publish = false, more_to_write = false;
 
-    if (k->appended)
-        commit(k);
+    keep_appended(k);
     enum err e = publish_turn(k->publish, &more_to_publish);
     ask_all(k);
     if (e == ERR_OK)
@@ -171,6 +180,7 @@ static void beat(void *arg)
 {
     struct keeper *k = arg;
 
+    keep_appended(k);
     publish_beat(k->publish);
     sinks_tidy(k->sinks);
 }
