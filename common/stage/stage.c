@@ -45,10 +45,13 @@ struct life {
 static void usage(const struct stage *s)
 {
     printf("usage: yagura-%s [OPTION ...]\n\n%s\n\n", s->name, s->doc);
-    for (size_t i = 0; i < N_COMMON; i++)
+    for (size_t i = 0; i < N_COMMON; i++) {
+        if (i == COMMON_PIPE && s->pipe == NULL)
+            continue;
         printf("  %c%c%s --%-10s %s\n", common[i].letter ? '-' : ' ',
                common[i].letter ? common[i].letter : ' ', common[i].letter ? "," : " ",
                common[i].name, common[i].doc);
+    }
     for (size_t i = 0; i < s->n_flags; i++)
         printf("      --%-10s %s\n", s->flags[i].name, s->flags[i].doc);
     printf("\nIts options are the <%s> section of ossec.conf; yagura check --options lists them all.\n",
