@@ -122,11 +122,37 @@ static enum err link_ruleset(const struct home *h, const char *name)
     return e;
 }
 
-static void put_file(FILE *out, const char *path, bool only_future)
+static void put_file(FILE *out, const char *path)
 {
     fprintf(out, "  <localfile>\n    <log_format>syslog</log_format>\n"
-            "    <location>%s</location>\n%s  </localfile>\n", path,
-            only_future ? "    <only-future-events>yes</only-future-events>\n" : "");
+            "    <location>%s</location>\n"
+            "    <only-future-events>yes</only-future-events>\n  </localfile>\n", path);
+}
+
+/* A directory's name may hold what a location takes for glob(3) or strftime(3), or XML for a tag:
+ * there are no entities in these files, and some one character is as near as it gets. */
+static void put_escaped(FILE *out, const char *path)
+{
+    static const struct { char c; const char *as; } rows[] = {
+        { '<', "?" }, { '%', "%%" }, { '*', "[*]" }, { '?', "[?]" }, { '[', "[[]" },
+    };
+
+    for (; *path != '\0'; path++) {
+        size_t i = 0;
+        while (i < sizeof rows / sizeof rows[0] && rows[i].c != *path)
+            i++;
+        if (i < sizeof rows / sizeof rows[0])
+            fputs(rows[i].as, out);
+        else
+            putc(*path, out);
+    }
+}
+
+static void put_sample(FILE *out, const char *path)
+{
+    fputs("  <localfile>\n    <log_format>syslog</log_format>\n    <location>", out);
+    put_escaped(out, path);
+    fputs("</location>\n  </localfile>\n", out);
 }
 
 static void put_sources(FILE *out, const struct home *h)
@@ -137,30 +163,34 @@ static void put_sources(FILE *out, const struct home *h)
               "    <only-future-events>yes</only-future-events>\n  </localfile>\n", out);
     else
         for (size_t i = 0; i < sizeof syslog_files / sizeof syslog_files[0]; i++)
-            put_file(out, syslog_files[i], true);
+            put_file(out, syslog_files[i]);
     for (size_t i = 0; i < sizeof other_files / sizeof other_files[0]; i++)
-        put_file(out, other_files[i], true);
-    put_file(out, h->sample, false);
-    put_file(out, h->sample_access, false);
+        put_file(out, other_files[i]);
+    put_sample(out, h->sample);
+    put_sample(out, h->sample_access);
 }
 
 static enum err write_conf(const struct home *h, uint16_t port)
 {
     if (access(h->paths->conf, F_OK) == 0)
         return ERR_OK;
-    FILE *out = fopen(h->paths->conf, "wxe");
-    if (out == NULL)
+    char *path = paths_join(h->paths->etc, "ossec.conf.new");   /* whole, or not there */
+    FILE *out = path != NULL ? fopen(path, "we") : NULL;
+    if (out == NULL) {
+        free(path);
         return ERR_SYS;
+    }
     fprintf(out, "<!-- Of a run in the foreground: made once, and yours to change.  The rest\n"
             "     has its defaults; the ruleset is beside this file. -->\n"
             "<ossec_config>\n  <ingest>\n    <listen>tcp://127.0.0.1:%u</listen>\n  </ingest>\n"
             "  <agent>\n    <manager>tcp://127.0.0.1:%u</manager>\n  </agent>\n", port, port);
     put_sources(out, h);
     fputs("</ossec_config>\n", out);
-    if (fclose(out) == 0)
-        return ERR_OK;
-    (void)unlink(h->paths->conf);
-    return ERR_SYS;
+    bool written = fclose(out) == 0 && rename(path, h->paths->conf) == 0;
+    if (!written)
+        (void)unlink(path);
+    free(path);
+    return written ? ERR_OK : ERR_SYS;
 }
 
 static enum err touch(const char *path)

@@ -45,7 +45,8 @@ struct watch {
     struct options o;
     struct home home;
     char *yagura;                       /* the command, for what we tell people to type */
-    char *tail_from;                    /* the first alert to show: none that an earlier run has shown */
+    char tail_from[sizeof "18446744073709551615"];  /* the next alert to show: none that was shown */
+    uint64_t tail_next;                 /* the same; 0: not known yet */
     struct crew *crew;
     void *zmq;
     int signal_fd, lock_fd;
@@ -80,6 +81,7 @@ static void on_line(void *arg, const char *name, bool is_stderr, struct slice li
         clear_status(w);
         (void)fwrite(line.p, 1, line.n, stdout);
         putchar('\n');
+        w->tail_next++;
         return;
     }
     if (line.n > 3 && line.p[0] == '<' && line.p[2] == '>') {
@@ -93,11 +95,18 @@ static void on_line(void *arg, const char *name, bool is_stderr, struct slice li
            w->tty && level <= 4 ? "\033[0m" : "");
 }
 
+/* What the next tail begins with. */
+static void put_tail_from(struct watch *w)
+{
+    (void)snprintf(w->tail_from, sizeof w->tail_from, "%" PRIu64, w->tail_next);
+}
+
 static void on_death(void *arg, const char *name, int status, uint32_t restart_ms)
 {
     struct watch *w = arg;
 
     clear_status(w);
+    put_tail_from(w);
     if (WIFSIGNALED(status))
         printf("%s: ended by signal %d", name, WTERMSIG(status));
     else
@@ -133,13 +142,13 @@ static void say_ready(struct watch *w)
 /* Remember, when alertd first answers, how far its journal goes. */
 static bool note_newest(struct watch *w, const struct survey *s)
 {
-    for (size_t i = 0; i < survey_rows(s) && w->tail_from == NULL; i++) {
+    for (size_t i = 0; i < survey_rows(s) && w->tail_next == 0; i++) {
         const struct survey_row *row = survey_at(s, i);
-        if (strcmp(row->name, "alertd") == 0 && row->answered
-            && asprintf(&w->tail_from, "%" PRIu64, survey_count(&row->reply, "newest") + 1) < 0)
-            w->tail_from = NULL;
+        if (strcmp(row->name, "alertd") == 0 && row->answered)
+            w->tail_next = survey_count(&row->reply, "newest") + 1;
     }
-    return w->tail_from != NULL;
+    put_tail_from(w);
+    return w->tail_next != 0;
 }
 
 /* It asks by number: whatever is published before it listens, it shows all the same. */
@@ -330,16 +339,18 @@ static enum err enrol(const struct watch *w)
     return e;
 }
 
-/* The port of the configuration, which may be an older run's or edited; 0: it does not read. */
-static uint16_t port_of(const struct home *h)
+/* The port of the configuration, which may be an older run's or edited; 0: there is none.  False:
+ * it does not read, and why has been said. */
+static bool read_conf(const struct home *h, uint16_t *ret)
 {
     struct report *r;
     struct config *c;
     unsigned long port = 0;
 
     if (report_new(&r) != ERR_OK)
-        return 0;
-    if (config_load(&c, h->paths->conf, h->paths, r) == ERR_OK) {
+        return false;
+    bool read = config_load(&c, h->paths->conf, h->paths, r) == ERR_OK;
+    if (read) {
         const char *listen = c->ingest.listen.n > 0 ? c->ingest.listen.item[0].p : "";
         const char *colon = strrchr(listen, ':');
         port = colon != NULL ? strtoul(colon + 1, NULL, 10) : 0;
@@ -347,14 +358,17 @@ static uint16_t port_of(const struct home *h)
     }
     report_print(r, stderr);
     report_free(r);
-    return port <= UINT16_MAX ? (uint16_t)port : 0;
+    *ret = port <= UINT16_MAX ? (uint16_t)port : 0;
+    return read;
 }
 
 static bool check_port(const struct watch *w)
 {
-    uint16_t port = port_of(&w->home);
+    uint16_t port = 0;
 
-    if (port == 0)
+    if (!read_conf(&w->home, &port))
+        fprintf(stderr, "yagura run: %s cannot be used\n", w->home.paths->conf);
+    else if (port == 0)
         fprintf(stderr, "yagura run: %s names no port for agents\n", w->home.paths->conf);
     else if (w->o.port != 0 && w->o.port != port)
         fprintf(stderr, "yagura run: %s says port %u; change it there, or remove the file\n",
@@ -394,7 +408,12 @@ static bool prepare(struct watch *w)
     }
     if (!lock(w))
         return false;
-    e = home_prepare(&w->home, w->o.port != 0 ? w->o.port : DEFAULT_PORT, &what);
+    uint16_t port = w->o.port != 0 ? w->o.port : DEFAULT_PORT;
+    if (access(w->home.paths->conf, F_OK) != 0 && !home_port_free(port)) {
+        fprintf(stderr, "yagura run: port %u of 127.0.0.1 is taken; say PORT=N\n", port);
+        return false;
+    }
+    e = home_prepare(&w->home, port, &what);
     if (e != ERR_OK) {
         fprintf(stderr, "yagura run: %s: %s\n", what, e == ERR_SYS ? strerror(errno) : err_str(e));
         return false;
@@ -459,7 +478,6 @@ static int run(const struct options *o)
     if (w.zmq != NULL)
         zmq_ctx_term(w.zmq);
     home_end(&w.home);
-    free(w.tail_from);
     free(w.yagura);
     return status;
 }

@@ -190,6 +190,34 @@ def a_stage_that_dies_is_started_again():
         shutil.rmtree(d)
 
 
+def child_of(pid, program):
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+        return next((int(c) for c in f.read().split()
+                     if os.path.realpath("/proc/%s/exe" % c).endswith(program)), None)
+
+
+def a_tail_that_dies_shows_no_alert_twice_whatever_the_directory_is_called():
+    d = os.path.join(tempfile.mkdtemp(prefix="yagura-"), "a&b <c> [x]*?%d")
+    os.mkdir(d)
+    run = Run(d, "--port", str(free_port()))
+    try:
+        wait_for("the last of both attacks", lambda: all(rule in run.text() for rule in (b" 199013 ", b" 31106 ")))
+        os.kill(child_of(run.p.pid, "/yagura-alerts"), signal.SIGKILL)
+        wait_for("another tail", lambda: b"alerts: ended by signal 9" in run.text()
+                 and child_of(run.p.pid, "/yagura-alerts"))
+        with open(os.path.join(d, "run/sample.log"), "a") as f:
+            f.write("Nov 23 12:00:00 sample sshd[1]: Failed password for root from 203.0.113.9 port 22 ssh2\n")
+        wait_for("the next alert", lambda: b"203.0.113.9" in run.text())
+        for rule in (b" 199011 ", b" 199013 ", b" 31106 "):
+            assert run.text().count(rule) == 1, run.text()
+        assert run.stop()[0] == 0
+    finally:
+        if run.p.poll() is None:
+            run.p.kill()
+            run.p.wait()
+        shutil.rmtree(os.path.dirname(d))
+
+
 def a_taken_port_is_said():
     d = tempfile.mkdtemp(prefix="yagura-")
     with socket.socket() as s:
@@ -197,6 +225,8 @@ def a_taken_port_is_said():
         s.listen()
         port = s.getsockname()[1]
         r = call("run", "--dir", os.path.join(d, "run"), "--port", str(port), stdin=subprocess.DEVNULL)
+    # nothing was kept of it: another port is all it takes
+    assert not os.path.exists(os.path.join(d, "run/etc/yagura/ossec.conf"))
     shutil.rmtree(d)
     assert r.returncode == 1 and b"port %d of 127.0.0.1 is taken" % port in r.stderr, r.stderr
 
@@ -204,4 +234,5 @@ def a_taken_port_is_said():
 main(the_command_finds_its_tools, logtest_streams_many_lines, logtest_answers_line_by_line,
      logtest_takes_odd_bytes, logtest_fresh_forgets, logtest_exits_as_ossec_logtest_does,
      check_names_every_error, the_tower_shows_an_attack_and_repeats_nothing,
-     a_stage_that_dies_is_started_again, a_taken_port_is_said)
+     a_stage_that_dies_is_started_again,
+     a_tail_that_dies_shows_no_alert_twice_whatever_the_directory_is_called, a_taken_port_is_said)
