@@ -8,7 +8,7 @@
 
 #include "ingest/framing.h"
 
-#define EVENTS     256
+#define READS_MAX  256                  /* in one turn */
 #define READ_BYTES ((size_t)64 << 10)
 
 struct connection {
@@ -22,6 +22,7 @@ struct connections {
     int epoll;
     size_t n, limit;
     uint64_t dropped;
+    bool full;                          /* who takes the messages wants no more in this turn */
     connections_take *take;
     void *arg;
     struct connection *oldest, *newest;
@@ -67,7 +68,7 @@ static void take_message(void *arg, struct slice message, bool cut)
 {
     struct connections *c = arg;
 
-    c->take(c->arg, &c->speaking->from, message, cut);
+    c->full |= !c->take(c->arg, &c->speaking->from, message, cut);
 }
 
 /* Its last words are a message too. */
@@ -143,14 +144,17 @@ static size_t read_one(struct connections *c, struct connection *x)
     return (size_t)got;
 }
 
+/* One at a time: epoll puts whom it has named behind all others, so whoever is not read in this
+ * turn is first in the next. */
 void connections_serve(struct connections *c)
 {
-    struct epoll_event ready[EVENTS];
-    const int most = (int)(CONNECTIONS_TURN_BYTES / READ_BYTES);
-    int n = epoll_wait(c->epoll, ready, most < EVENTS ? most : EVENTS, 0);
+    struct epoll_event ready;
+    size_t bytes = 0;
 
-    for (int i = 0; i < n; i++)         /* a connection closes only itself here */
-        (void)read_one(c, ready[i].data.ptr);
+    c->full = false;
+    for (int reads = 0; reads < READS_MAX && bytes < CONNECTIONS_TURN_BYTES && !c->full
+                        && epoll_wait(c->epoll, &ready, 1, 0) == 1; reads++)
+        bytes += read_one(c, ready.data.ptr);
 }
 
 size_t connections_count(const struct connections *c)

@@ -19,7 +19,8 @@
 #define CONNECTIONS_TURN_BYTES ((size_t)2 << 20)        /* of all of them, in one turn */
 
 struct connections;
-typedef void connections_take(void *arg, const struct ip *from, struct slice message, bool cut);
+/* False: of other connections nothing more is read in this turn. */
+typedef bool connections_take(void *arg, const struct ip *from, struct slice message, bool cut);
 
 /* ERR_RANGE: limit is 0.  ERR_SYS: epoll.  The caller owns *ret. */
 MUST_USE enum err connections_new(struct connections **ret, size_t limit, connections_take *take,

@@ -307,7 +307,6 @@ static void on_turn(void *arg)
     struct ingest *i = arg;
     uint64_t left_ms = 0;
 
-    syslog_hold(i->syslog, i->holding || !gather_has_room(i->gather));
     if (!i->holding)
         append_gathered(i);
     if (!commit_may_wait(i, &left_ms)
@@ -316,6 +315,7 @@ static void on_turn(void *arg)
         if (e != ERR_OK)
             log_debug("journal: %s", err_str(e));
     }
+    syslog_hold(i->syslog, i->holding || !gather_has_room(i->gather));
     grant_leases(i);
 }
 

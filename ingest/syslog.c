@@ -59,9 +59,14 @@ static void take_text(struct syslog *s, const struct ip *from, struct slice mess
     *(e == ERR_OK ? &s->counts.syslog : &s->counts.syslog_dropped) += 1;
 }
 
-static void take_streamed(void *arg, const struct ip *from, struct slice message, bool cut)
+/* A sender's short lines take more room here than they took on the wire: what is read in one turn
+ * is bounded by the room, not by bytes alone. */
+static bool take_streamed(void *arg, const struct ip *from, struct slice message, bool cut)
 {
-    take_text(arg, from, message, cut);
+    struct syslog *s = arg;
+
+    take_text(s, from, message, cut);
+    return gather_has_room(s->gather);
 }
 
 static bool admits(struct listener *l, const struct ip *from)

@@ -8,7 +8,7 @@
 #include "ingest/connections.h"
 #include "ingest/datagrams.h"
 
-struct heard { char *text; size_t n; FILE *out; };
+struct heard { char *text; size_t n; FILE *out; bool full; };
 
 static void start(struct heard *h)
 {
@@ -25,11 +25,12 @@ static void assert_heard(struct heard *h, const char *want)
     start(h);
 }
 
-static void hear(void *arg, const struct ip *from, struct slice m, bool cut)
+static bool hear(void *arg, const struct ip *from, struct slice m, bool cut)
 {
     struct heard *h = arg;
 
     fprintf(h->out, "%d:%.*s%s ", from->at[15], SLICE_FMT(m), cut ? "!" : "");
+    return !h->full;
 }
 
 static int sender(struct connections *c, uint8_t number)
@@ -136,6 +137,33 @@ static void many_senders_are_served(void **state)
     free(h.text);
 }
 
+static void who_takes_no_more_hears_them_in_turn(void **state)
+{
+    (void)state;
+    struct connections *c = NULL;
+    struct heard h = { 0 };
+
+    start(&h);
+    h.full = true;
+    assert_int_equal(connections_new(&c, 8, hear, &h), ERR_OK);
+    int one = sender(c, 1), two = sender(c, 2);
+    say(one, "a\nb\n");
+    say(two, "c\n");
+    connections_serve(c);               /* all that one read brought, and no other read */
+    say(one, "d\n");
+    fflush(h.out);
+    assert_string_equal(h.text, "1:a 1:b ");
+    connections_serve(c);
+    connections_serve(c);
+    fflush(h.out);
+    assert_string_equal(h.text, "1:a 1:b 2:c 1:d ");
+    close(one);
+    close(two);
+    connections_free(c);
+    fclose(h.out);
+    free(h.text);
+}
+
 static void hear_datagram(void *arg, const struct sockaddr *from, struct slice m)
 {
     struct heard *h = arg;
@@ -218,6 +246,7 @@ int main(void)
         cmocka_unit_test(each_sender_has_its_own_half_lines),
         cmocka_unit_test(at_the_limit_the_silent_one_goes),
         cmocka_unit_test(many_senders_are_served),
+        cmocka_unit_test(who_takes_no_more_hears_them_in_turn),
         cmocka_unit_test(datagrams_come_whole_with_their_sender),
         cmocka_unit_test(what_the_kernel_drops_is_known_at_once),
     };

@@ -2,13 +2,14 @@
 """Syslog as other people's software sends it: util-linux logger and rsyslogd, in every framing."""
 import os
 import shutil
+import signal
 import socket
 import subprocess
 
 from tower import SLOW, Skip, Tower, free_port, main, wait_for
 
 
-def syslog_tower(allowed=("127.0.0.0/8",), rules=""):
+def syslog_tower(allowed=("127.0.0.0/8",), rules="", alone=False):
     t = Tower(rules=rules)
     t.udp, t.tcp = free_port(socket.SOCK_DGRAM), free_port()
     nets = "".join("<allowed-ips>%s</allowed-ips>" % a for a in allowed)
@@ -17,7 +18,10 @@ def syslog_tower(allowed=("127.0.0.0/8",), rules=""):
         "<local_ip>127.0.0.1</local_ip>%s</remote>" % (p, port, nets)
         for p, port in (("udp", t.udp), ("tcp", t.tcp)))
     t.configure()
-    t.start_all(agent=False)
+    if alone:
+        t.start("ingest")
+    else:
+        t.start_all(agent=False)
     return t
 
 
@@ -121,6 +125,28 @@ def many_senders_at_once():
         t.close()
 
 
+def short_lines_of_many_are_not_dropped():
+    """Two bytes on the wire are many more in memory; who can wait on tcp is made to wait."""
+    t = syslog_tower(alone=True)
+    try:
+        conns = [socket.create_connection(("127.0.0.1", t.tcp)) for _ in range(48)]
+        os.kill(t.procs["ingest"].pid, signal.SIGSTOP)
+        for c in conns:                 # all of it waits in the kernel, and comes in one turn
+            c.sendall(b"a\n" * 30000)
+        os.kill(t.procs["ingest"].pid, signal.SIGCONT)
+
+        def counts():
+            s = t.status("ingest")
+            return s and s["syslog"] + s["syslog_dropped"] >= 48 * 30000 and s
+
+        s = wait_for("every line to be counted", counts)
+        assert s["syslog_dropped"] == 0, s
+        for c in conns:
+            c.close()
+    finally:
+        t.close()
+
+
 def strangers_are_refused():
     t = syslog_tower(allowed=("192.0.2.0/24",))
     try:
@@ -155,4 +181,4 @@ def odd_bytes_are_kept():
 
 
 main(logger_in_every_framing, rsyslogd_in_every_framing, many_senders_at_once,
-     strangers_are_refused, odd_bytes_are_kept)
+     short_lines_of_many_are_not_dropped, strangers_are_refused, odd_bytes_are_kept)
