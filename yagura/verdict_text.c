@@ -80,6 +80,8 @@ static void put_decoding(FILE *out, const struct event *e)
     while (next_field(&rest, &p))
         put_quoted(out, p.key, p.value);
     put_quoted(out, SLICE("decoder"), or_null(e->decoder));
+    if ((e->flags & EVENT_ACCUMULATE) != 0)
+        fputs("\n**ACCUMULATOR: LEVEL UP!!**\n\n", out);     /* scripts may look for OSSEC's words */
 }
 
 static const struct { const char *kind; struct slice label; } info_labels[] = {

@@ -257,6 +257,42 @@ static void build_texts(struct loader *l, struct rule_draft *d)
     r->n_infos = infos == NULL ? 0 : (uint32_t)d->info.n;
 }
 
+static uint64_t mix(uint64_t h, const void *p, size_t n)
+{
+    const unsigned char *at = p;
+
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ at[i]) * 1099511628211u;       /* FNV-1a */
+    return (h ^ n) * 1099511628211u;            /* where one text ends and the next begins */
+}
+
+/* OSSEC's overwrite leaves these as they were; two rules' digests are equal when they are. */
+static uint64_t digest_kept(const struct rule_draft *d)
+{
+    static const enum rule_text texts[] = {
+        TEXT_MATCH_PCRE2, TEXT_PCRE2, TEXT_PROGRAM_PCRE2, TEXT_ID_PCRE2, TEXT_URL_PCRE2,
+        TEXT_SRCPORT_PCRE2, TEXT_DSTPORT_PCRE2, TEXT_USER_PCRE2, TEXT_SRCGEOIP,
+        TEXT_SRCGEOIP_PCRE2, TEXT_DSTGEOIP, TEXT_DSTGEOIP_PCRE2, TEXT_EXTRA_DATA_PCRE2,
+        TEXT_HOSTNAME_PCRE2, TEXT_STATUS_PCRE2,
+    };
+    uint64_t h = 0;
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        h = mix(h, d->text[texts[i]].p, d->text[texts[i]].n);
+    for (size_t i = 0; i < d->field.n; i++) {
+        const struct cond *c = d->field.at[i];
+        struct slice text = c->probe != NULL ? pattern_text(c->probe->pattern) : SLICE("");
+        h = mix(mix(h, c->name.p, c->name.n), text.p, text.n);
+    }
+    for (size_t i = 0; i < d->list.n; i++) {
+        const struct list_cond *c = d->list.at[i];
+        struct slice value = c->value != NULL ? pattern_text(c->value->pattern) : SLICE("");
+        h = mix(mix(h, &c->list, sizeof c->list), &c->subject, sizeof c->subject);
+        h = mix(mix(h, &c->lookup, sizeof c->lookup), value.p, value.n);
+    }
+    return h;
+}
+
 void draft_compile(struct loader *l, struct rule_draft *d)
 {
     find_decoder(l, d);
@@ -264,6 +300,7 @@ void draft_compile(struct loader *l, struct rule_draft *d)
     build_history(l, d);
     check_history(l, d);
     build_texts(l, d);
+    d->node.kept = digest_kept(d);
 }
 
 void draft_done(struct rule_draft *d)

@@ -478,6 +478,9 @@ static void place(struct rule_reader *rd)
     struct rule_node *old = rule_find(rd->l->rs, d->node.rule.sid);
 
     if (d->overwrite && old != NULL) {
+        if (old->kept != d->node.kept)
+            ODD(rd, "rule %u: overwrite replaces *pcre2, *geoip, <field> and <list> too; OSSEC keeps "
+                "the old ones", d->node.rule.sid);
         rule_replace(rd->l, old, &d->node);
     } else if (d->overwrite) {
         BAD(rd, "rule %u: overwrite, but no such rule was loaded before", d->node.rule.sid);

@@ -81,6 +81,7 @@ struct rule_node {
     enum category category;
     uint32_t depth, instances;          /* instances: how often it stands in OSSEC's tree */
     size_t seen_rules;                  /* rules loaded before it, or before its overwrite */
+    uint64_t kept;                      /* digest of what OSSEC keeps when a rule is overwritten */
     const struct pattern *if_matched_group;
     struct vec children;                /* struct rule_node * */
 };

@@ -59,6 +59,19 @@ static const struct { const char *story, *decoders, *rules, *line, *want; } walk
     { "V8: overwrite takes the new conditions too", TST1,
       GROUP(RULE_A "<rule id='100001' level='7' overwrite='yes'><decoded_as>tst</decoded_as>"
                    "<pcre2>nomatchatall</pcre2></rule>"), BOB, "" },
+    { "overwrite keeps the place among its siblings, whatever its level", TST1,
+      GROUP("<rule id='100001' level='5'><match>bob</match></rule>"
+            "<rule id='100002' level='3'><match>bob</match></rule>"
+            "<rule id='100002' level='9' overwrite='yes'><match>bob</match></rule>"),
+      BOB, "1 .100001" },
+    { "accuracy 0 puts level 0 between 0 and 1", TST1,
+      GROUP("<rule id='100001' level='0' accuracy='0'><match>bob</match></rule>"
+            "<rule id='100002' level='1'><match>bob</match></rule>"), BOB, "1 .100002" },
+    { "if_sid stands before if_level and if_group", TST1,
+      GROUP("<rule id='100001' level='3'><match>zzz</match></rule>"
+            "<rule id='100002' level='5'><decoded_as>tst</decoded_as></rule>"
+            "<rule id='100003' level='7'><if_sid>100001</if_sid><if_level>1</if_level>"
+            "<if_group>g1</if_group><match>bob</match></rule>"), BOB, "1 .100002" },
     { "overwrite keeps the place in the tree", TST1,
       GROUP("<rule id='100001' level='3'><decoded_as>tst</decoded_as></rule>"
             "<rule id='100002' level='5'><if_sid>100001</if_sid><match>bob</match></rule>"
@@ -409,6 +422,33 @@ static void errors_name_file_and_line(void **state)
     }
 }
 
+/* V8, told: OSSEC's overwrite keeps some of what ours replaces. */
+static void overwrite_warns_where_ossec_differs(void **state)
+{
+    static const struct { const char *story, *old, *new; size_t warnings; } rows[] = {
+        { "nothing of the kind", "<match>a</match>", "<match>b</match>", 0 },
+        { "the same once more", "<pcre2>a</pcre2><field name='f'>x</field>",
+          "<pcre2>a</pcre2><field name='f'>x</field>", 0 },
+        { "a pcre2 more", "<match>a</match>", "<pcre2>a</pcre2>", 1 },
+        { "a pcre2 less", "<user_pcre2>a</user_pcre2>", "<user>a</user>", 1 },
+        { "another field", "<field name='f'>x</field>", "<field name='g'>x</field>", 1 },
+        { "another list", "<list field='user'>rules/users</list>",
+          "<list field='srcip'>rules/users</list>", 1 },
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char text[1024];
+        int n = snprintf(text, sizeof text, GROUP("<rule id='100001' level='3'>%s</rule>"
+                         "<rule id='100001' level='7' overwrite='yes'>%s</rule>"), rows[i].old,
+                         rows[i].new);
+        assert_true(n > 0 && (size_t)n < sizeof text);
+        assert_int_equal(load(f, TST, text), ERR_OK);
+        if (report_warnings(f->report) != rows[i].warnings)
+            fail_msg("%s: %s", rows[i].story, report_line(f->report, 0));
+    }
+}
+
 /* V7: a rule below two parents feeds a group's list twice. */
 static void marks_who_keeps_history(void **state)
 {
@@ -607,6 +647,7 @@ int main(void)
         cmocka_unit_test(decodes_as_ossec),
         cmocka_unit_test(children_name_their_parent),
         cmocka_unit_test(errors_name_file_and_line),
+        cmocka_unit_test(overwrite_warns_where_ossec_differs),
         cmocka_unit_test(marks_who_keeps_history),
         cmocka_unit_test(options_and_levels_decide_log_and_mail),
         cmocka_unit_test(revision_follows_the_bytes),

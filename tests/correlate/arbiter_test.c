@@ -84,6 +84,21 @@ static const struct {
       "level='10' frequency='1' timeframe='60'",
       "<if_matched_sid>1000</if_matched_sid><same_source_ip />")),
       { [1] = LINE("bob from 10.0.0.9"), [2] = LINE("no address") }, { 0 }, false, "AAAAB" },
+    { "a child of a composite wins over it, and the count begins anew all the same", RULES(
+      A("level='3'", "") R("1001", "level='10' frequency='1' timeframe='60'",
+      "<if_matched_sid>1000</if_matched_sid>") R("1002", "level='4'",
+      "<if_sid>1001</if_sid><match>eve</match>")),
+      { [2] = LINE("eve from 10.0.0.1") }, { 0 }, false, "AACAAB" },
+    { "a composite without a frequency needs one before it", RULES(A("level='3'", "") R("1001",
+      "level='10'", "<if_matched_sid>1000</if_matched_sid>")), { 0 }, { 0 }, false, "ABAB" },
+    { "without a timeframe it looks back 360 seconds", RULES(A("level='3'", "") R("1001",
+      "level='10'", "<if_matched_sid>1000</if_matched_sid>")), { 0 }, { 100, 460, 1000, 1361 },
+      false, "ABAA" },
+    { "events of level 0 are not counted", RULES(A("level='0'", "") R("1001", "level='10'",
+      "<if_matched_sid>1000</if_matched_sid>")), { 0 }, { 0 }, false, "aaa" },
+    { "same_location is the host's name", RULES(A("level='3'", "") R("1001", "level='10'",
+      "<if_matched_sid>1000</if_matched_sid><same_location />")),
+      { [1] = "Dec 10 07:07:38 other tst[1]: bob from 10.0.0.1" }, { 0 }, false, "AAB" },
     { "same_user looks at dstuser", RULES(A("level='3'", "") R("1001",
       "level='10' frequency='0' timeframe='60'",
       "<if_matched_group>g1</if_matched_group><same_user />")),
@@ -181,6 +196,63 @@ static void logs_that_led_to_a_hit_stand_newest_first(void **state)
     fixture_end(&f);
 }
 
+/* V15: ossec-logtest forgets an ignore window that has ended, where the daemon begins the next. */
+static void alone_an_ended_window_is_forgotten(void **state)
+{
+    static const struct { bool alone; const char *want; } modes[] = { { true, "AaaAAa" },
+                                                                      { false, "AaaAaa" } };
+    static const uint64_t at[] = { 100, 101, 699, 700, 701, 702 };
+    const struct history_options o = { 100, 128, true };
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f);
+    assert_int_equal(fixture_load(&f, decoders, SLICE(RULES(A("level='3' ignore='600'", ""))),
+                                  SLICE("")), ERR_OK);
+    for (size_t i = 0; i < ROWS(modes); i++) {
+        struct scene s;
+        struct memory *m = NULL;
+        char got[ROWS(at) + 1] = "";
+
+        scene_begin(&s, f.rs, modes[i].alone);
+        assert_int_equal(memory_new(&m, f.rs, &o), ERR_OK);
+        for (size_t n = 0; n < ROWS(at); n++) {
+            struct judgement v = scene_tell(&s, m, LINE("bob from 10.0.0.1"), at[n], n, true);
+            got[n] = letter_of(&v);
+        }
+        assert_string_equal(got, modes[i].want);
+        memory_free(m);
+        scene_end(&s);
+    }
+    fixture_end(&f);
+}
+
+/* V25: what a command printed before stands behind the alert. */
+static void another_output_brings_the_last_one(void **state)
+{
+    const struct history_options o = { 100, 128, true };
+    struct fixture f;
+    struct scene s;
+    struct memory *m = NULL;
+
+    (void)state;
+    fixture_begin(&f);
+    assert_int_equal(fixture_load(&f, decoders, SLICE(RULES(R("1000", "level='7'",
+        "<match>ossec: output: 'netstat</match><check_diff />"))), SLICE("")), ERR_OK);
+    scene_begin(&s, f.rs, false);
+    assert_int_equal(memory_new(&m, f.rs, &o), ERR_OK);
+    struct judgement v = scene_tell(&s, m, "ossec: output: 'netstat':\ntcp 1\ntcp 2", 1, 1, true);
+    assert_null(v.rule);
+    v = scene_tell(&s, m, "ossec: output: 'netstat':\ntcp 1\ntcp 3", 2, 2, true);
+    assert_non_null(v.rule);
+    assert_int_equal(v.lines.n, 2);
+    assert_true(slice_eq(v.lines.at[0], SLICE("Previous output:")));
+    assert_true(slice_eq(v.lines.at[1], SLICE("ossec: output: 'netstat':\ntcp 1\ntcp 2")));
+    memory_free(m);
+    scene_end(&s);
+    fixture_end(&f);
+}
+
 /* Lists as no decoder of ours makes them: the verdict is some rule or none, and nothing ends. */
 static void a_hostile_list_ends_nothing(void **state)
 {
@@ -271,6 +343,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verdicts_are_as_drawn),
         cmocka_unit_test(logs_that_led_to_a_hit_stand_newest_first),
+        cmocka_unit_test(alone_an_ended_window_is_forgotten),
+        cmocka_unit_test(another_output_brings_the_last_one),
         cmocka_unit_test(a_hostile_list_ends_nothing),
         cmocka_unit_test(stock_rules_count_as_ossec_does),
         cmocka_unit_test(an_id_depends_on_event_and_rule_alone),

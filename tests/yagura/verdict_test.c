@@ -127,6 +127,24 @@ static void phases_read_as_ossec_logtest_prints_them(void **state)
     free(text);
 }
 
+static void an_accumulating_decoder_is_told_between_the_phases(void **state)
+{
+    const struct event e = { .full_log = SLICE_INIT("x"), .log_n = 1, .decoder = SLICE_INIT("d"),
+                             .flags = EVENT_DECODED | EVENT_ACCUMULATE };
+    const struct alert a = { .level = 1 };
+    const struct verdict v = { .rule = 12, .matched = true };
+    char *text = NULL;
+    size_t n;
+    FILE *out = open_memstream(&text, &n);
+
+    (void)state;
+    assert_non_null(out);
+    verdict_put_phases(out, &v, &e, &a);
+    fclose(out);
+    assert_non_null(strstr(text, "       decoder: 'd'\n\n**ACCUMULATOR: LEVEL UP!!**\n\n\n**Phase 3"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +152,7 @@ int main(void)
         cmocka_unit_test(groups_are_cut_at_commas),
         cmocka_unit_test(phases_move_no_cursor),
         cmocka_unit_test(phases_read_as_ossec_logtest_prints_them),
+        cmocka_unit_test(an_accumulating_decoder_is_told_between_the_phases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
