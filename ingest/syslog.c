@@ -126,6 +126,13 @@ static int accept_one(struct listener *l, struct sockaddr_storage *from)
     return fd;
 }
 
+/* What is short comes back with time and no sooner for asking: the next syslog_report() goes on. */
+static void rest_if_short(const struct listener *l)
+{
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+        loop_pause_fd(l->syslog->run->loop, l->fd, true);
+}
+
 static void on_accept(void *arg)
 {
     struct listener *l = arg;
@@ -135,8 +142,10 @@ static void on_accept(void *arg)
         struct ip ip;
         int fd = accept_one(l, &from);
 
-        if (fd < 0)
+        if (fd < 0) {
+            rest_if_short(l);
             return;
+        }
         if (ip_of_sockaddr((struct sockaddr *)&from, &ip) != ERR_OK || !admits(l, &ip))
             (void)close(fd);
         else if (connections_add(l->syslog->connections, fd, &ip) != ERR_OK)
@@ -304,6 +313,12 @@ void syslog_hold(struct syslog *s, bool held)
     loop_pause_fd(s->run->loop, connections_fd(s->connections), held);
 }
 
+static void go_on_listening(struct syslog *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        loop_pause_fd(s->run->loop, s->listeners[i].fd, false);
+}
+
 static void count_kernel_drops(struct syslog *s)
 {
     for (size_t i = 0; i < s->n; i++) {
@@ -320,6 +335,8 @@ void syslog_report(struct syslog *s)
 {
     static const char form[] = "yagura: events dropped: %" PRIu64 " syslog messages, no room for them";
     char text[sizeof form + 20];
+
+    go_on_listening(s);
     count_kernel_drops(s);
     uint64_t fresh = s->counts.syslog_dropped - s->dropped_reported;
     if (fresh == 0)

@@ -4,6 +4,7 @@ import os
 import random
 import socket
 import struct
+import time
 
 import msgpack
 import zmq
@@ -199,7 +200,38 @@ def odd_bytes_in_a_log_stay_one_alert_each():
         t.close()
 
 
+def main_thread_ticks(pid):
+    with open("/proc/%d/task/%d/stat" % (pid, pid)) as f:
+        return sum(int(n) for n in f.read().rsplit(")", 1)[1].split()[11:13])
+
+
+def without_descriptors_nobody_spins():
+    """Strangers on the agents' port have them all, and a syslog sender waits for one."""
+    t = Tower()
+    port = free_port()
+    t.extra = ("<remote><connection>syslog</connection><protocol>tcp</protocol><port>%d</port>"
+               "<local_ip>127.0.0.1</local_ip><allowed-ips>127.0.0.1</allowed-ips></remote>" % port)
+    t.configure()
+    try:
+        p = t.start("ingest", None, wrapper=("prlimit", "--nofile=200:200"))
+        fds = lambda: len(os.listdir("/proc/%d/fd" % p.pid))
+        strangers = [socket.create_connection(("127.0.0.1", t.port)) for _ in range(220)]
+        wait_for("all descriptors to be taken", lambda: fds() == 200)
+        sender = socket.create_connection(("127.0.0.1", port))
+        before = main_thread_ticks(p.pid)
+        time.sleep(1)                   # this is what is measured
+        ticks = main_thread_ticks(p.pid) - before
+        assert fds() == 200 and ticks < 30, (fds(), ticks)
+        for s in strangers:
+            s.close()
+        sender.sendall(b"<38>Nov 23 10:00:00 h probe: at last\n")
+        wait_for("the sender's turn", lambda: t.status("ingest")["syslog"] == 1)
+        sender.close()
+    finally:
+        t.close()
+
+
 main(every_inner_socket_survives_garbage, the_agents_port_survives_strangers,
      an_unregistered_key_is_refused_and_counted,
      an_enrolled_agent_cannot_hurt, syslog_senders_cannot_hurt,
-     odd_bytes_in_a_log_stay_one_alert_each)
+     without_descriptors_nobody_spins, odd_bytes_in_a_log_stay_one_alert_each)
