@@ -37,25 +37,29 @@ static struct cond *add(struct builder *b, enum cond_kind kind)
     return c;
 }
 
-static void add_pattern(struct builder *b, enum rule_text t, enum pattern_kind kind,
-                        uint8_t subject)
+static struct cond *add_pattern(struct builder *b, enum rule_text t, enum pattern_kind kind,
+                                uint8_t subject)
 {
     struct cond *c = draft_has(b->d, t) ? add(b, COND_PATTERN) : NULL;
 
     if (c == NULL)
-        return;
+        return NULL;
     c->subject = subject;
+    c->kept = kind == PATTERN_PCRE2 || subject == FIELD_SRCGEOIP || subject == FIELD_DSTGEOIP;
     c->probe = probe_new(b->l, kind, draft_text(b->d, t), b->d->text[t].line, rule_text_name(t));
+    return c;
 }
 
 static void add_either(struct builder *b, struct row row)
 {
-    if (!draft_has(b->d, row.plain)) {
-        add_pattern(b, row.pcre2, PATTERN_PCRE2, row.subject);
-        return;
-    }
-    add_pattern(b, row.plain, row.plain == TEXT_REGEX ? PATTERN_REGEX : PATTERN_MATCH, row.subject);
-    if (draft_has(b->d, row.pcre2))
+    bool plain = draft_has(b->d, row.plain);
+    enum pattern_kind kind = row.plain == TEXT_REGEX ? PATTERN_REGEX : PATTERN_MATCH;
+    struct cond *c = plain ? add_pattern(b, row.plain, kind, row.subject)
+                           : add_pattern(b, row.pcre2, PATTERN_PCRE2, row.subject);
+
+    if (c != NULL)
+        c->either = (uint8_t)(row.plain + 1);
+    if (plain && draft_has(b->d, row.pcre2))
         report_warn(b->l->report, b->l->file, b->d->text[row.pcre2].line,
                     "<%s> is not asked where <%s> is", rule_text_name(row.pcre2),
                     rule_text_name(row.plain));
@@ -120,8 +124,8 @@ static void add_conds(struct builder *b)
     add_either(b, (struct row){ TEXT_MATCH, TEXT_MATCH_PCRE2, SUBJECT_LOG });
     add_either(b, (struct row){ TEXT_REGEX, TEXT_PCRE2, SUBJECT_LOG });
     add_action(b);
-    add_pattern(b, TEXT_URL, PATTERN_MATCH, FIELD_URL);
-    add_pattern(b, TEXT_URL_PCRE2, PATTERN_PCRE2, FIELD_URL);
+    (void)add_pattern(b, TEXT_URL, PATTERN_MATCH, FIELD_URL);
+    (void)add_pattern(b, TEXT_URL_PCRE2, PATTERN_PCRE2, FIELD_URL);
     for (size_t i = 0; i < b->d->field.n; i++)
         load_push(b->l, &b->conds, b->d->field.at[i]);
     add_net(b, 0, FIELD_SRCIP);

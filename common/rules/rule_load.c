@@ -180,6 +180,7 @@ static void take_field(struct rule_reader *rd, unsigned none)
         return;
     }
     c->kind = COND_DYNAMIC;
+    c->kept = true;
     c->name = arena_copy(rd->l->rs->arena, name);
     c->probe = probe_new(rd->l, PATTERN_REGEX, rd->e->content, rd->e->line, "field");
     if (c->name.p == NULL)
@@ -478,9 +479,9 @@ static void place(struct rule_reader *rd)
     struct rule_node *old = rule_find(rd->l->rs, d->node.rule.sid);
 
     if (d->overwrite && old != NULL) {
-        if (old->kept != d->node.kept)
+        if (old->kept != d->node.kept && !rd->l->config->global.ossec_overwrite)
             ODD(rd, "rule %u: overwrite replaces *pcre2, *geoip, <field> and <list> too; OSSEC keeps "
-                "the old ones", d->node.rule.sid);
+                "the old ones (see <ossec_overwrite>)", d->node.rule.sid);
         rule_replace(rd->l, old, &d->node);
     } else if (d->overwrite) {
         BAD(rd, "rule %u: overwrite, but no such rule was loaded before", d->node.rule.sid);

@@ -178,11 +178,47 @@ void rule_attach(struct loader *l, struct rule_node *node, const struct parents 
     }
 }
 
+/* Of two that are asked in one breath only the plain one is, and that one comes with the new rule. */
+static bool is_hidden(const struct cond *c, const struct rule_node *by)
+{
+    for (size_t i = 0; i < by->n_conds && c->either != 0; i++)
+        if (!by->cond[i].kept && by->cond[i].either == c->either)
+            return true;
+    return false;
+}
+
+/* What OSSEC forgets to copy into the old rule stays as it was; to is the new one. */
+static void keep_as_ossec(struct loader *l, struct rule_node *to, const struct rule_node *was)
+{
+    struct cond *both = load_alloc(l, (was->n_conds + to->n_conds + 1) * sizeof *both);
+    const uint32_t tuples = IGNORE_LATER | CHECK_IGNORED;
+    size_t n = 0;
+
+    for (size_t i = 0; both != NULL && i < to->n_conds; i++)
+        if (!to->cond[i].kept)
+            both[n++] = to->cond[i];
+    for (size_t i = 0; both != NULL && i < was->n_conds; i++)
+        if (was->cond[i].kept && !is_hidden(&was->cond[i], to))
+            both[n++] = was->cond[i];
+    to->cond = both;
+    to->n_conds = n;
+    to->lists = was->lists;
+    to->n_lists = was->n_lists;
+    to->kept = was->kept;
+    to->rule.infos = was->rule.infos;
+    to->rule.n_infos = was->rule.n_infos;
+    to->rule.ignore_fields = was->rule.ignore_fields;
+    to->rule.check_ignored_fields = was->rule.check_ignored_fields;
+    to->rule.context = (to->rule.context & ~tuples) | (was->rule.context & tuples);
+}
+
 void rule_replace(struct loader *l, struct rule_node *old, const struct rule_node *with)
 {
     struct rule_node was = *old;
 
     *old = *with;
+    if (l->config->global.ossec_overwrite)
+        keep_as_ossec(l, old, &was);
     old->rule.index = was.rule.index;
     old->category = was.category;
     old->depth = was.depth;

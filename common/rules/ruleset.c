@@ -162,6 +162,7 @@ static enum err load(struct loader *l)
 {
     mix(l->rs, &l->config->alerts.log_alert_level, sizeof l->config->alerts.log_alert_level);
     mix(l->rs, &l->config->alerts.email_alert_level, sizeof l->config->alerts.email_alert_level);
+    mix(l->rs, &l->config->global.ossec_overwrite, sizeof l->config->global.ossec_overwrite);
     decoder_names_load(l);
     load_lists(l);
     load_xmls(l, config_decoder_files, decoder_file_load);

@@ -55,6 +55,8 @@ struct cond {
     compiled_rule *compiled;
     struct when_span span;
     uint8_t days;
+    bool kept;                          /* OSSEC's overwrite leaves it as it was ... */
+    uint8_t either;                     /* ... unless a plain one of this number comes; 0: none */
 };
 
 enum lookup {

@@ -449,6 +449,53 @@ static void overwrite_warns_where_ossec_differs(void **state)
     }
 }
 
+/* V8 as OSSEC has it: what it forgets to copy. */
+static void overwrite_can_forget_as_ossec_does(void **state)
+{
+    static const struct { const char *story, *old, *new, *want; } rows[] = {
+        { "a new pcre2 is forgotten", "<decoded_as>tst</decoded_as>",
+          "<decoded_as>tst</decoded_as><pcre2>nomatchatall</pcre2>", "1 .100001" },
+        { "an old one stays", "<pcre2>nomatchatall</pcre2>", "<match>bob</match>", "" },
+        { "... and is not asked where the plain one is", "<pcre2>nomatchatall</pcre2>",
+          "<regex>^bob</regex>", "1 .100001" },
+        { "a plain one goes", "<regex>^eve</regex>", "<match>bob</match>", "1 .100001" },
+        { "a list stays", "<list field='user'>rules/users</list>",
+          "<list field='srcport'>rules/users</list>", "1 .100001" },
+        { "a field stays", "<field name='f'>x</field>", "<match>bob</match>", "" },
+    };
+    struct fixture *f = *state;
+    struct decisions *list = calloc(1, sizeof *list);
+
+    fixture_write(f, "ossec.conf", SLICE(
+        "<ossec_config><global><ossec_overwrite>yes</ossec_overwrite></global><rules>"
+        "<decoder>decoder.xml</decoder><include>local_rules.xml</include>"
+        "<list>rules/users</list></rules></ossec_config>"));
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct work *w = NULL;
+        struct decoded d;
+        char text[1024], got[256];
+        int n = snprintf(text, sizeof text, GROUP("<rule id='100001' level='3'>%s</rule>"
+                         "<rule id='100001' level='7' overwrite='yes'>%s</rule>"), rows[i].old,
+                         rows[i].new);
+        assert_true(n > 0 && (size_t)n < sizeof text);
+        if (load(f, TST1, text) != ERR_OK)
+            fail_msg("%s: %s", rows[i].story, report_line(f->report, 0));
+        assert_int_equal(report_warnings(f->report), 0);
+        assert_int_equal(ruleset_rule(f->rs, 100001)->level, 7);
+        assert_int_equal(work_new(&w, f->rs), ERR_OK);
+        decode(f, w, BOB, &d);
+        ruleset_walk(f->rs, w, &d, list);
+        say(got, sizeof got, list);
+        work_free(w);
+        if (strcmp(got, rows[i].want) != 0)
+            fail_msg("%s: got \"%s\", want \"%s\"", rows[i].story, got, rows[i].want);
+    }
+    fixture_write(f, "ossec.conf", SLICE(
+        "<ossec_config><rules><decoder>decoder.xml</decoder><include>local_rules.xml</include>"
+        "<list>rules/users</list></rules></ossec_config>"));
+    free(list);
+}
+
 /* V7: a rule below two parents feeds a group's list twice. */
 static void marks_who_keeps_history(void **state)
 {
@@ -648,6 +695,7 @@ int main(void)
         cmocka_unit_test(children_name_their_parent),
         cmocka_unit_test(errors_name_file_and_line),
         cmocka_unit_test(overwrite_warns_where_ossec_differs),
+        cmocka_unit_test(overwrite_can_forget_as_ossec_does),
         cmocka_unit_test(marks_who_keeps_history),
         cmocka_unit_test(options_and_levels_decide_log_and_mail),
         cmocka_unit_test(revision_follows_the_bytes),
