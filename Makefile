@@ -2,6 +2,7 @@
 # make test       run every test              make rooms    who includes whom; each header alone
 # make conformance  verdicts beside OSSEC's   make bench    how fast, on this machine
 # make MODE=asan  ... under sanitizers        make fuzz     the fuzz targets, with clang
+# make man        the manual pages, in build/release/man
 #
 # Rooms hold modules (NOUN.c, NOUN.h) and programs (main.c, NOUN_main.c); a program is its
 # main, its room's modules and the shared ones.
@@ -70,6 +71,15 @@ $(O)/%.o: %.c
 
 tests: $(PROGRAMS) $(TESTS)
 
+man: $(O)/man/yagura.1 $(O)/man/yagura-ossec.conf.5
+
+$(O)/man/%.1: deploy/man/%.1
+	@mkdir -p $(@D)
+	cp $< $@
+$(O)/man/yagura-ossec.conf.5: deploy/man/options.awk $(O)/bin/yagura-check
+	@mkdir -p $(@D)
+	$(O)/bin/yagura-check --options | awk -f $< >$@
+
 # What is missing is installed before pkg-config is asked, hence the makes within make.
 run:
 	@deploy/deps.sh build
@@ -111,7 +121,7 @@ rooms:                          # ARCHITECTURE.md, "Who may include whom"
 clean:
 	rm -rf build
 
-.PHONY: all run test test-only tests fuzz fuzzers conformance bench rooms clean
+.PHONY: all man run test test-only tests fuzz fuzzers conformance bench rooms clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
