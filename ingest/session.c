@@ -102,15 +102,6 @@ static void mark_dirty(struct sessions *s, struct session *x)
     s->dirty = x;
 }
 
-static void unlink_dirty(struct sessions *s, struct session *x)
-{
-    for (struct session **at = &s->dirty; *at != NULL; at = &(*at)->next_dirty)
-        if (*at == x) {
-            *at = x->next_dirty;
-            return;
-        }
-}
-
 static struct session **bucket_of(struct sessions *s, uint64_t agent)
 {
     return &s->buckets[agent % BUCKETS];
@@ -124,7 +115,8 @@ static struct session *find(struct sessions *s, uint64_t agent, uint64_t stream)
     return NULL;
 }
 
-/* Close those of one bucket that match; agent 0 stands for any, which speakers never are. */
+/* Close those of one bucket that match; agent 0 stands for any, which speakers never are.  One that
+ * owes an answer stays: only it knows what of its stream is not on disk yet. */
 static size_t close_some(struct sessions *s, struct session **at, uint64_t agent,
                          uint64_t heard_before, size_t most)
 {
@@ -132,13 +124,11 @@ static size_t close_some(struct sessions *s, struct session **at, uint64_t agent
 
     while (*at != NULL && n < most) {
         struct session *x = *at;
-        if ((agent != 0 && x->agent != agent) || x->heard_us >= heard_before) {
+        if (x->dirty || (agent != 0 && x->agent != agent) || x->heard_us >= heard_before) {
             at = &x->next_in_bucket;
             continue;
         }
         *at = x->next_in_bucket;
-        if (x->dirty)
-            unlink_dirty(s, x);
         free(x);
         s->n--;
         n++;
@@ -155,8 +145,8 @@ size_t sessions_sweep(struct sessions *s, uint64_t before_us)
     return n;
 }
 
-/* An agent with too many streams open loses the one that was silent longest. */
-static void make_room(struct sessions *s, uint64_t agent)
+/* An agent with too many streams open loses the one that was silent longest.  False: not now. */
+static bool make_room(struct sessions *s, uint64_t agent)
 {
     uint64_t oldest = UINT64_MAX;
     size_t n = 0;
@@ -164,16 +154,16 @@ static void make_room(struct sessions *s, uint64_t agent)
     for (struct session *x = *bucket_of(s, agent); x != NULL; x = x->next_in_bucket)
         if (x->agent == agent) {
             n++;
-            oldest = x->heard_us < oldest ? x->heard_us : oldest;
+            if (!x->dirty && x->heard_us < oldest)
+                oldest = x->heard_us;
         }
-    if (n >= SESSIONS_PER_AGENT_MAX && oldest < UINT64_MAX)
-        (void)close_some(s, bucket_of(s, agent), agent, oldest + 1, 1);
+    return n < SESSIONS_PER_AGENT_MAX
+        || (oldest < UINT64_MAX && close_some(s, bucket_of(s, agent), agent, oldest + 1, 1) == 1);
 }
 
 static struct session *admit(struct sessions *s, const struct speaker *who, uint64_t stream)
 {
-    make_room(s, who->id);
-    if (s->n >= SESSIONS_MAX)
+    if (!make_room(s, who->id) || s->n >= SESSIONS_MAX)
         return NULL;
     struct session *x = calloc(1, sizeof *x + who->name.n);
     if (x == NULL)

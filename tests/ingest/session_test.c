@@ -236,12 +236,39 @@ static void streams_of_one_agent_are_bounded(void **state)
     free(p.got);
 }
 
+/* Many streams of one agent push each other out; what is not on disk is not said to be. */
+static void a_stream_pushed_out_is_not_acknowledged_early(void **state)
+{
+    (void)state;
+    struct play p = { .dir = scratch_new(), .now = 1 };
+
+    p.out = open_memstream(&p.got, &p.got_n);
+    assert_non_null(p.out);
+    open_play(&p, (uint64_t)16 << 20, 0);
+    step(&p, "hA1-9");
+    step(&p, "eA1+3");
+    for (uint64_t i = 1; i <= SESSIONS_PER_AGENT_MAX; i++) {
+        p.now++;
+        say(&p, 'A', &hello_schema, &(struct hello){ .stream = 7 + i, .first = 1 });
+    }
+    step(&p, "hA1-9");
+    fflush(p.out);
+    assert_null(strstr(p.got, "welcome:4"));
+    step(&p, "c");
+    fclose(p.out);
+    assert_non_null(strstr(p.got, "welcome:4"));
+    close_play(&p);
+    scratch_remove(p.dir.at);
+    free(p.got);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sessions_go_as_drawn),
         cmocka_unit_test(a_full_store_is_told_and_not_acknowledged),
         cmocka_unit_test(streams_of_one_agent_are_bounded),
+        cmocka_unit_test(a_stream_pushed_out_is_not_acknowledged_early),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
