@@ -124,11 +124,22 @@ static bool write_packed(int in, const char *part)
     return ok;
 }
 
+/* A FIFO of that name would keep the child waiting, and every file behind it. */
+static bool is_regular(int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return false;
+    errno = EINVAL;
+    return S_ISREG(st.st_mode);
+}
+
 enum err compress_file(const char *path)
 {
     char *part = NULL, *done = NULL;
-    int in = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    bool ok = in >= 0 && asprintf(&part, "%s.gz.part", path) >= 0 && asprintf(&done, "%s.gz", path) >= 0;
+    int in = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    bool ok = in >= 0 && is_regular(in) && asprintf(&part, "%s.gz.part", path) >= 0 && asprintf(&done, "%s.gz", path) >= 0;
 
     ok = ok && write_packed(in, part) && rename(part, done) == 0 && unlink(path) == 0;
     int saved = errno;

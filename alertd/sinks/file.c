@@ -173,8 +173,10 @@ static enum err reopen(struct file *f)
 {
     struct stat st;
 
-    if (f->fd >= 0)
+    if (f->fd >= 0) {
+        (void)fdatasync(f->fd);         /* moved by somebody: what we wrote is in it all the same */
         (void)close(f->fd);
+    }
     f->fd = -1;
     f->torn = false;
     enum err e = make_dir(f->dir);

@@ -194,6 +194,9 @@ static void a_past_file_is_compressed_whole(void **state)
     assert_string_equal(back, "one\ntwo\n");
     gzclose(in);
     assert_int_equal(compress_file(path), ERR_SYS);     /* there is none any more */
+    run_in(dir, "mkfifo yagura-alerts-23.log");
+    assert_int_equal(compress_file(path), ERR_SYS);     /* and it does not wait for a writer */
+    run_in(dir, "zcat yagura-alerts-23.log.gz | grep -q two && rm yagura-alerts-23.log");
     free(path);
     free(part);
     free(packed_path);
