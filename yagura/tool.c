@@ -92,8 +92,8 @@ enum err tool_run(const char *program, const char *const *argv, struct slice in,
     from[1] = -1;
     if (e == ERR_OK)
         e = pid > 0 ? read_all(from[0], text) : ERR_SYS;
+    close_pair(from);                   /* or one that says too much would wait for us to read */
     enum err ended = pid > 0 ? wait_for(pid) : ERR_OK;
-    close_pair(from);
     free(path);
     if (out == NULL)
         free(text);
