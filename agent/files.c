@@ -33,6 +33,7 @@ struct followed {
     int watch;                          /* of its directory, -1: none */
     uint64_t name;                      /* hash of its name there */
     uint64_t seen;                      /* number of the last scan that found it */
+    uint64_t back;                      /* of the last scan before its location named it again; 0: did not */
     struct position saved;              /* what the spool has */
     bool dirty, has_row, orphan, told;
     uint64_t used;                      /* for closing the longest unused */
@@ -317,6 +318,7 @@ static void found_again(struct files *f, struct followed *w, const char *path)
 
     w->seen = f->scan;
     w->orphan = false;
+    w->back = 0;
     if (!first || strcmp(tail_path(w->tail), path) == 0)
         return;
     if (tail_rename(w->tail, path) == ERR_OK)
@@ -656,15 +658,28 @@ static void look_for_it(struct files *f, struct followed *w)
     w->orphan = true;
 }
 
+/* Its location names it, so it may have been away at the last scan alone: the next one decides. */
+static bool is_still_unwanted(struct files *f, struct followed *w)
+{
+    if (w->back == 0) {
+        w->back = f->scan;
+        f->scan_wanted = true;
+    }
+    return f->scan > w->back;
+}
+
 /* Nothing came for the grace, and its location names a file again (its successor, or itself when
  * the day of a strftime name has passed) or its last name is gone. */
-static bool is_over(const struct followed *w, uint64_t now_ms)
+static bool is_over(struct files *f, struct followed *w, uint64_t now_ms)
 {
+    struct file_id id = tail_id(w->tail);
     struct stat st;
 
     if (now_ms - tail_grown_ms(w->tail) < FILES_GRACE_MS)
         return false;
-    return stat(tail_location(w->tail).p, &st) == 0 || tail_deleted(w->tail);
+    if (stat(tail_location(w->tail).p, &st) != 0)
+        return tail_deleted(w->tail);
+    return st.st_dev != id.dev || st.st_ino != id.ino || is_still_unwanted(f, w);
 }
 
 static enum tail_state read_one(struct files *f, struct followed *w, uint64_t now_ms)
@@ -695,7 +710,7 @@ static void finish_orphans(struct files *f, uint64_t now_ms)
             unfollow(f, i);
             continue;
         }
-        if (is_over(w, now_ms)
+        if (is_over(f, w, now_ms)
             && tail_finish(w->tail, f->room_for_window, &f->sink) == TAIL_IDLE)
             unfollow(f, i);
     }

@@ -301,6 +301,41 @@ static void every_line_arrives_once_killed_anywhere(void **state)
             play_row(i, kill, &steps);
 }
 
+/* As when its file system is mounted anew: away at one scan, back before the next. */
+static void a_directory_that_was_away_is_not_read_again(void **state)
+{
+    (void)state;
+    struct world w = { .locations = "d/*.log", .format = "syslog", .now_ms = 1000000 };
+
+    strcpy(w.dir, "/tmp/yagura-files-XXXXXX");
+    assert_non_null(mkdtemp(w.dir));
+    char *dir = in(&w, SLICE("d")), *away = in(&w, SLICE("away")), *file = in(&w, SLICE("d/a.log"));
+    assert_int_equal(mkdir(dir, 0700), 0);
+    write_file(file, SLICE("a;"), O_EXCL);
+    start(&w);
+    gather(&w);
+    w.now_ms += 2 * FILES_GRACE_MS;
+    assert_int_equal(rename(dir, away), 0);
+    gather(&w);
+    assert_int_equal(rename(away, dir), 0);
+    files_look_at_all(w.files);
+    while (files_gather(w.files, w.now_ms))
+        continue;
+    gather(&w);
+    write_file(file, SLICE("b;"), O_APPEND);
+    gather(&w);
+    send_all(&w, true);
+    w.got[w.got_n] = '\0';
+    assert_string_equal(w.got, "a|b|");
+    die_suddenly(&w);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(rmdir(dir), 0);
+    free(dir);
+    free(away);
+    free(file);
+    clean(&w);
+}
+
 static char *numbered(struct world *w, size_t i, const char *ending)
 {
     char *path = NULL;
@@ -382,6 +417,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_line_arrives_once),
         cmocka_unit_test(every_line_arrives_once_killed_anywhere),
+        cmocka_unit_test(a_directory_that_was_away_is_not_read_again),
         cmocka_unit_test(renamed_files_without_successor_do_not_take_every_descriptor),
         cmocka_unit_test(news_are_read_in_bounded_parts),
     };
