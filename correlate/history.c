@@ -43,6 +43,7 @@ struct traits { struct slice at[TRAIT_COUNT]; uint64_t hash[TRAIT_COUNT]; };
 
 /* One allocation: its texts follow it. */
 struct past {
+    struct past *next_gone;
     uint64_t number, chunk, time;       /* chunk: the number it was written under */
     uint32_t sid, matched, category;
     size_t bytes;
@@ -71,6 +72,7 @@ struct history {
     size_t n_sid_lists, n_group_lists;
     struct list *sid, *group;
     struct past **ring;                 /* number modulo o.records */
+    struct past *gone;                  /* evicted, but the last hit's lines may lie in them */
     uint64_t oldest, next, settled;     /* numbers; records from `settled` on are not written yet */
     size_t bytes;
     uint64_t newest_time, evicted;
@@ -129,10 +131,20 @@ static void lists_free(struct list *l, size_t n)
     free(l);
 }
 
+static void free_gone(struct history *h)
+{
+    while (h->gone != NULL) {
+        struct past *p = h->gone;
+        h->gone = p->next_gone;
+        free(p);
+    }
+}
+
 void history_free(struct history *h)
 {
     if (h == NULL)
         return;
+    free_gone(h);
     for (size_t i = 0; h->ring != NULL && i < h->o.records; i++)
         free(h->ring[i]);
     free(h->ring);
@@ -155,6 +167,7 @@ void history_own_list(struct history *h, const struct rule *composite)
 
 void history_begin(struct history *h, const struct decoded *d, uint64_t now)
 {
+    free_gone(h);
     h->d = d;
     h->now = now > h->newest_time ? now : h->newest_time;
     h->matched = 0;
@@ -436,7 +449,8 @@ static void evict_oldest(struct history *h)
     struct past **p = &h->ring[h->oldest % h->o.records];
 
     h->bytes -= (*p)->bytes;
-    free(*p);
+    (*p)->next_gone = h->gone;
+    h->gone = *p;
     *p = NULL;
     h->oldest++;
     h->evicted++;
@@ -602,6 +616,7 @@ enum err history_restore(struct history *h, const struct kept *k, const struct r
     TRAIT_MAP(TRAIT)
 #undef TRAIT
     hash_traits(h, &t);
+    free_gone(h);                       /* no hit to serve */
     struct past *p = past_new(&t, k->full_log, k->log_at, k->log_n);
     if (p == NULL)
         return ERR_NOMEM;

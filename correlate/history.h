@@ -40,7 +40,8 @@ struct history_options history_options_of(const struct config *c);
 
 struct history;
 
-/* What led to a hit, newest first; the lines are borrowed until the next push. */
+/* What led to a hit, newest first; the lines are borrowed until the next
+ * history_begin or history_restore, whatever is pushed before. */
 struct lines { uint32_t n; struct slice at[HISTORY_LINES_MAX]; };
 
 /* rules, lists: how many dense numbers there are of rules and of group lists.  The caller owns

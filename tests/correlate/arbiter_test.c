@@ -196,6 +196,34 @@ static void logs_that_led_to_a_hit_stand_newest_first(void **state)
     fixture_end(&f);
 }
 
+/* The verdict's own event may push the ones that led to it out of a full history. */
+static void logs_that_led_to_a_hit_outlive_their_eviction(void **state)
+{
+    const struct history_options o = { 1, 128, true };
+    struct fixture f;
+    struct scene s;
+    struct memory *m = NULL;
+
+    (void)state;
+    fixture_begin(&f);
+    assert_int_equal(fixture_load(&f, decoders, SLICE(RULES(R("1010", "level='1'", "<match>bob</match>")
+        R("1011", "level='1'", "<match>bob</match>")
+        R("1000", "level='3'", "<if_sid>1010,1011</if_sid><group>twice,</group>")
+        R("1001", "level='10' frequency='1' timeframe='60'",
+          "<if_matched_group>twice</if_matched_group>"))), SLICE("")), ERR_OK);
+    scene_begin(&s, f.rs, false);
+    assert_int_equal(memory_new(&m, f.rs, &o), ERR_OK);
+    (void)scene_tell(&s, m, LINE("bob from 10.0.0.1"), 1, 1, true);
+    struct judgement v = scene_tell(&s, m, LINE("bob from 10.0.0.2"), 2, 2, true);
+    assert_int_equal(v.rule->sid, 1001);
+    assert_int_equal(history_evicted(memory_history(m)), 1);
+    assert_int_equal(v.lines.n, 1);
+    assert_true(slice_eq(v.lines.at[0], SLICE(LINE("bob from 10.0.0.1"))));
+    memory_free(m);
+    scene_end(&s);
+    fixture_end(&f);
+}
+
 /* V15: ossec-logtest forgets an ignore window that has ended, where the daemon begins the next. */
 static void alone_an_ended_window_is_forgotten(void **state)
 {
@@ -343,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verdicts_are_as_drawn),
         cmocka_unit_test(logs_that_led_to_a_hit_stand_newest_first),
+        cmocka_unit_test(logs_that_led_to_a_hit_outlive_their_eviction),
         cmocka_unit_test(alone_an_ended_window_is_forgotten),
         cmocka_unit_test(another_output_brings_the_last_one),
         cmocka_unit_test(a_hostile_list_ends_nothing),
