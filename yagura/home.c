@@ -59,6 +59,8 @@ static bool make_dirs(const char *path)
     char *copy = strdup(path);
     bool made = copy != NULL && copy[0] != '\0';
 
+    if (copy != NULL && !made)
+        errno = ENOENT;
     for (char *slash = copy; made && slash != NULL;) {
         slash = strchr(slash + 1, '/');
         if (slash != NULL)

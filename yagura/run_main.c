@@ -401,9 +401,11 @@ static bool prepare(struct watch *w)
 
     enum err e = home_begin(&w->home, w->o.dir, w->o.deploy);
     if (e != ERR_OK) {
-        fprintf(stderr, "yagura run: %s\n", e == ERR_ABSENT
-                ? "no ruleset beside this program; --deploy names one"
-                : e == ERR_SYS ? strerror(errno) : err_str(e));
+        if (e == ERR_ABSENT)
+            fputs("yagura run: no ruleset beside this program; --deploy names one\n", stderr);
+        else
+            fprintf(stderr, "yagura run: %s: %s\n", w->o.dir,
+                    e == ERR_SYS ? strerror(errno) : err_str(e));
         return false;
     }
     if (!lock(w))
