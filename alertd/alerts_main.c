@@ -20,6 +20,7 @@
 #include "alertd/notice.h"
 #include "alertd/replay.h"
 #include "common/conf/config.h"
+#include "common/conf/keyfile.h"
 #include "common/stage/hop.h"
 
 enum { PARTS = 3, ANSWER_MS = 5000, EXIT_USAGE = 2, HWM = 65536 };
@@ -29,6 +30,7 @@ struct tool {
     uint64_t from, to, count, level;
     bool has_from, json, colour;
     const char *pub, *replay;           /* endpoints */
+    struct keypair key;                 /* the stages', once an endpoint needs it */
     void *zmq, *asked;                  /* the replay socket, once needed */
     uint64_t epoch, next;               /* tail: the number wanted next; 0: not known yet */
     struct buffer out;
@@ -142,12 +144,29 @@ static enum err read_notice(struct notice *n, zmq_msg_t m[PARTS])
     return notice_read(n, part);
 }
 
+static const struct keypair *key_for(struct tool *t, const char *endpoint)
+{
+    struct paths *paths;
+    char *path;
+
+    if (!hop_needs_key_public(endpoint))
+        return NULL;
+    if (paths_new(&paths, t->prefix) != ERR_OK || (path = paths_join(paths->state, KEYFILE_STAGES)) == NULL)
+        fail("out of memory");
+    enum err e = keyfile_read(path, &t->key);
+    if (e != ERR_OK)
+        fail("%s needs the stages' key, but %s: %s", endpoint, path, keyfile_why(e));
+    free(path);
+    paths_free(paths);
+    return &t->key;
+}
+
 static void send_question(struct tool *t, const struct replay *q)
 {
     zmq_pollitem_t item = { .events = ZMQ_POLLOUT };
 
     if (t->asked == NULL) {
-        enum err e = hop_connect_public(&t->asked, t->zmq, ZMQ_DEALER, t->replay, HWM);
+        enum err e = hop_connect_public(&t->asked, t->zmq, ZMQ_DEALER, t->replay, HWM, key_for(t, t->replay));
         if (e != ERR_OK)
             fail("%s: %s", t->replay, err_str(e));
     }
@@ -241,7 +260,7 @@ static void tail(struct tool *t)
     zmq_msg_t m[PARTS];
     struct notice n;
 
-    enum err e = hop_connect_public(&socket, t->zmq, ZMQ_SUB, t->pub, HWM);
+    enum err e = hop_connect_public(&socket, t->zmq, ZMQ_SUB, t->pub, HWM, key_for(t, t->pub));
     if (e != ERR_OK)
         fail("%s: %s", t->pub, err_str(e));
     for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++)
@@ -355,6 +374,7 @@ int main(int argc, char **argv)
     hop_close(t.asked);
     zmq_ctx_term(t.zmq);
     buffer_free(&t.out);
+    keyfile_wipe(&t.key);
     config_free(c);
     return fflush(stdout) == 0 ? 0 : 1;
 }

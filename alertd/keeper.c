@@ -8,6 +8,7 @@
 #include "alertd/publish.h"
 #include "alertd/replay.h"
 #include "alertd/sinks/sinks.h"
+#include "common/stage/gate.h"
 #include "common/stage/hop.h"
 #include "common/stage/log.h"
 
@@ -259,42 +260,23 @@ enum err keeper_open(void **self, struct run *run)
     return open_all(k);
 }
 
-static enum err refuse(const char *endpoint, enum err e)
-{
-    log_error("%s: %s", endpoint, e == ERR_SYS ? zmq_strerror(errno) : err_str(e));
-    return e;
-}
-
 static enum err connect_sources(struct keeper *k)
 {
     for (size_t i = 0; i < k->n_sources; i++) {
         struct source *s = &k->source[i];
-        enum err e = hop_connect(&s->socket, k->run->zmq, ZMQ_DEALER, fetcher_endpoint(s->fetcher));
+        enum err e = gate_connect(k->run->gate, &s->socket, ZMQ_DEALER, fetcher_endpoint(s->fetcher));
         if (e == ERR_OK)
             e = loop_add_socket(k->run->loop, s->socket, on_answer, s);
         if (e != ERR_OK)
-            return refuse(fetcher_endpoint(s->fetcher), e);
+            return e;
     }
     return ERR_OK;
 }
 
-static enum err bind_publish(struct keeper *k, const struct config_list *at)
+static enum err bind_replay(struct keeper *k)
 {
-    enum err e = ERR_OK;
+    enum err e = replay_bind(k->replay, k->run->gate, &k->run->config->alertd.replay);
 
-    for (size_t i = 0; i < at->n && e == ERR_OK; i++)
-        if ((e = publish_bind(k->publish, k->run->zmq, at->item[i].p)) != ERR_OK)
-            return refuse(at->item[i].p, e);
-    return e;
-}
-
-static enum err bind_replay(struct keeper *k, const struct config_list *at)
-{
-    enum err e = ERR_OK;
-
-    for (size_t i = 0; i < at->n && e == ERR_OK; i++)
-        if ((e = replay_bind(k->replay, k->run->zmq, at->item[i].p)) != ERR_OK)
-            return refuse(at->item[i].p, e);
     if (e == ERR_OK && replay_socket(k->replay) != NULL)
         e = loop_add_socket(k->run->loop, replay_socket(k->replay), on_question, k);
     return e;
@@ -303,11 +285,10 @@ static enum err bind_replay(struct keeper *k, const struct config_list *at)
 enum err keeper_connect(void *self)
 {
     struct keeper *k = self;
-    const struct config *c = k->run->config;
-    enum err e = bind_publish(k, &c->alertd.pub);
+    enum err e = publish_bind(k->publish, k->run->gate, &k->run->config->alertd.pub);
 
     if (e == ERR_OK)
-        e = bind_replay(k, &c->alertd.replay);
+        e = bind_replay(k);
     if (e == ERR_OK)
         e = connect_sources(k);
     if (e == ERR_OK)

@@ -4,6 +4,7 @@
 #include <zmq.h>
 
 #include "alertd/frames.h"
+#include "common/stage/gate.h"
 #include "common/stage/hop.h"
 
 #define TURN 4096                       /* alerts published before the neighbours' turn */
@@ -45,9 +46,9 @@ void publish_free(struct publish *p)
     free(p);
 }
 
-enum err publish_bind(struct publish *p, void *zmq, const char *endpoint)
+enum err publish_bind(struct publish *p, struct gate *gate, const struct config_list *at)
 {
-    return hop_bind_public(&p->socket, zmq, ZMQ_PUB, endpoint, PUBLISH_HWM);
+    return gate_bind_public(gate, &p->socket, ZMQ_PUB, at, PUBLISH_HWM);
 }
 
 /* PUB drops for slow subscribers and never waits: nothing to do about a failure here, the numbers

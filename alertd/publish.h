@@ -20,8 +20,10 @@ struct publish_config { bool json, ossec_frames; };
 MUST_USE enum err publish_new(struct publish **ret, struct journal *j, const struct publish_config *c);
 void publish_free(struct publish *p);           /* closes the socket; NULL is fine */
 
-/* May be called for several endpoints.  Errors as hop_bind_public(). */
-MUST_USE enum err publish_bind(struct publish *p, void *zmq, const char *endpoint);
+struct gate;
+struct config_list;
+/* Once.  Errors as gate_bind_public(). */
+MUST_USE enum err publish_bind(struct publish *p, struct gate *gate, const struct config_list *at);
 
 /* Publish what is in the journal and was not published; *more: there is still more.  ERR_BADMSG: the
  * journal cannot be read. */

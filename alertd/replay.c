@@ -5,6 +5,7 @@
 #include <zmq.h>
 
 #include "alertd/frames.h"
+#include "common/stage/gate.h"
 #include "common/stage/hop.h"
 #include "common/wire/mp.h"
 
@@ -44,9 +45,9 @@ void replay_free(struct replay_server *r)
     free(r);
 }
 
-enum err replay_bind(struct replay_server *r, void *zmq, const char *endpoint)
+enum err replay_bind(struct replay_server *r, struct gate *gate, const struct config_list *at)
 {
-    return hop_bind_public(&r->socket, zmq, ZMQ_ROUTER, endpoint, REPLAY_HWM);
+    return gate_bind_public(gate, &r->socket, ZMQ_ROUTER, at, REPLAY_HWM);
 }
 
 void *replay_socket(const struct replay_server *r)

@@ -25,8 +25,10 @@ struct replay_counts { uint64_t asked, refused, sent; };
 MUST_USE enum err replay_new(struct replay_server **ret, struct journal *j, bool json);
 void replay_free(struct replay_server *r);      /* closes the socket; NULL is fine */
 
-/* May be called for several endpoints.  Errors as hop_bind_public(). */
-MUST_USE enum err replay_bind(struct replay_server *r, void *zmq, const char *endpoint);
+struct gate;
+struct config_list;
+/* Once.  Errors as gate_bind_public(). */
+MUST_USE enum err replay_bind(struct replay_server *r, struct gate *gate, const struct config_list *at);
 void *replay_socket(const struct replay_server *r);     /* for the loop; NULL before a bind */
 
 /* Answer some of the questions that wait. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/stage/gate.h"
 #include "common/stage/hop.h"
 #include "common/stage/log.h"
 #include "common/stage/ruleset.h"
@@ -463,13 +464,8 @@ static enum err bind_hop(struct correlator *c, void **ret, const struct config_l
         log_error("correlate needs one endpoint for decoders and one for alertd");
         return ERR_RANGE;
     }
-    enum err e = hop_bind(ret, c->run->zmq, ZMQ_ROUTER, endpoints->item[0].p);
-    if (e == ERR_OK)
-        e = loop_add_socket(c->run->loop, *ret, handler, c);
-    if (e != ERR_OK)
-        log_error("%s: %s", endpoints->item[0].p,
-                  e == ERR_SYS ? zmq_strerror(zmq_errno()) : err_str(e));
-    return e;
+    enum err e = gate_bind(c->run->gate, ret, ZMQ_ROUTER, endpoints);
+    return e == ERR_OK ? loop_add_socket(c->run->loop, *ret, handler, c) : e;
 }
 
 enum err correlator_connect(void *self)

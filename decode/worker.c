@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "common/stage/gate.h"
 #include "common/stage/hop.h"
 #include "common/stage/log.h"
 #include "common/stage/ruleset.h"
@@ -234,13 +235,9 @@ static void on_want_time(void *arg)
 static enum err connect_hop(struct worker *w, void **ret, const char *endpoint,
                             loop_handler *handler, void *arg)
 {
-    enum err e = hop_connect(ret, w->run->zmq, ZMQ_DEALER, endpoint);
+    enum err e = gate_connect(w->run->gate, ret, ZMQ_DEALER, endpoint);
 
-    if (e == ERR_OK)
-        e = loop_add_socket(w->run->loop, *ret, handler, arg);
-    if (e != ERR_OK)
-        log_error("%s: %s", endpoint, e == ERR_SYS ? zmq_strerror(zmq_errno()) : err_str(e));
-    return e;
+    return e == ERR_OK ? loop_add_socket(w->run->loop, *ret, handler, arg) : e;
 }
 
 enum err worker_connect(void *self)

@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 #include "common/conf/config.h"
+#include "common/conf/keyfile.h"
 #include "common/stage/log.h"
 #include "common/stage/loop.h"
 #include "common/text/json.h"
-#include "ingest/identity.h"
 #include "ingest/registry.h"
 #include "ingest/seeds.h"
 
@@ -247,13 +247,13 @@ static void name_endpoints(const struct tool *t, struct keyline *k)
 static void name_manager(const struct tool *t, struct keyline *k)
 {
     char *path = state_path(t, "manager.key");
-    struct identity id;
+    struct keypair id;
 
-    enum err e = identity_load(path, &id);
+    enum err e = keyfile_load(path, &id);
     if (e != ERR_OK)
         die("%s: %s", path, e == ERR_DENIED ? "group or others can read it" : reason(e));
     memcpy(k->manager, id.public, sizeof k->manager);
-    identity_wipe(&id);
+    keyfile_wipe(&id);
     free(path);
 }
 

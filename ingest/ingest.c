@@ -5,17 +5,18 @@
 #include <stdlib.h>
 #include <zmq.h>
 
+#include "common/conf/keyfile.h"
+#include "common/stage/gate.h"
 #include "common/stage/hop.h"
 #include "common/stage/log.h"
+#include "ingest/admit.h"
 #include "ingest/edge.h"
 #include "ingest/gather.h"
-#include "ingest/identity.h"
 #include "ingest/journal.h"
 #include "ingest/leases.h"
 #include "ingest/registry.h"
 #include "ingest/session.h"
 #include "ingest/syslog.h"
-#include "ingest/zap.h"
 #include "schemas/messages.h"
 
 #define TICK_MS       1000
@@ -27,13 +28,12 @@
 struct ingest {
     struct run *run;
     const struct config_ingest *config;
-    struct identity identity;
+    struct keypair identity;
     struct registry *registry;
     struct journal *journal;
     struct gather *gather;
     struct sessions *sessions;
     struct leases *leases;
-    struct zap *zap;
     struct syslog *syslog;
     void *edge, *decoders;
     bool holding;                       /* no room: nothing is taken in */
@@ -93,16 +93,6 @@ static void on_agents(void *arg)
         take_message(i, &from, user, hop_frame(&m));
         zmq_msg_close(&m);
     }
-}
-
-/* Who was added a moment ago is known at the first knock, and need not wait for the second. */
-static void on_zap(void *arg)
-{
-    struct ingest *i = arg;
-    bool changed = false;
-
-    err_ignore(registry_refresh(i->registry, &changed));        /* the tick tells what went wrong */
-    zap_serve(i->zap);
 }
 
 /* -- decoders ----------------------------------------------------------------------------- */
@@ -373,7 +363,7 @@ static enum err open_registry(struct ingest *i, const char *dir)
 
     if (registry == NULL || key == NULL)
         goto out;
-    e = identity_load(key, &i->identity);
+    e = keyfile_load(key, &i->identity);
     if (e == ERR_DENIED)
         log_error("%s: group or others can read it; chmod 600, and think who may have read it", key);
     else if (e != ERR_OK)
@@ -433,9 +423,9 @@ enum err ingest_open(void **self, struct run *run)
     return e;
 }
 
-static enum err bind_all(void *socket, const struct config_list *endpoints, size_t from)
+static enum err bind_edge(void *socket, const struct config_list *endpoints)
 {
-    for (size_t k = from; k < endpoints->n; k++)
+    for (size_t k = 0; k < endpoints->n; k++)
         if (zmq_bind(socket, endpoints->item[k].p) != 0)
             return said(endpoints->item[k].p, ERR_SYS);
     return ERR_OK;
@@ -445,17 +435,17 @@ static enum err connect_agents(struct ingest *i)
 {
     const char *which = NULL;
 
-    enum err e = zap_new(&i->zap, i->run->zmq, i->registry);
+    enum err e = gate_admit(i->run->gate, EDGE_DOMAIN, admit_agent, i->registry);
     if (e == ERR_OK)
         e = edge_new(&i->edge, i->run->zmq, i->identity.secret);
-    identity_wipe(&i->identity);
+    keyfile_wipe(&i->identity);
     if (e != ERR_OK)
         return said("agents' socket", e);
     if ((e = edge_check(i->edge, &which)) != ERR_OK) {
         log_error("agents' socket: option %s is not as it should be", which);
         return e;
     }
-    return bind_all(i->edge, &i->config->listen, 0);
+    return bind_edge(i->edge, &i->config->listen);
 }
 
 static enum err connect_decoders(struct ingest *i)
@@ -464,8 +454,7 @@ static enum err connect_decoders(struct ingest *i)
 
     if (at->n == 0)
         return said("<ingest> decoders", ERR_ABSENT);
-    enum err e = hop_bind(&i->decoders, i->run->zmq, ZMQ_ROUTER, at->item[0].p);
-    return e == ERR_OK ? bind_all(i->decoders, at, 1) : said(at->item[0].p, e);
+    return gate_bind(i->run->gate, &i->decoders, ZMQ_ROUTER, at);
 }
 
 static enum err connect_syslog(struct ingest *i)
@@ -484,10 +473,8 @@ static enum err connect_syslog(struct ingest *i)
 static enum err join_loop(struct ingest *i)
 {
     struct loop *l = i->run->loop;
-    enum err e = loop_add_socket(l, zap_socket(i->zap), on_zap, i);
+    enum err e = loop_add_socket(l, i->edge, on_agents, i);
 
-    if (e == ERR_OK)
-        e = loop_add_socket(l, i->edge, on_agents, i);
     if (e == ERR_OK)
         e = loop_add_socket(l, i->decoders, on_decoders, i);
     if (e == ERR_OK)
@@ -535,13 +522,12 @@ void ingest_close(void *self)
         last_commit(i);
     hop_close(i->edge);
     hop_close(i->decoders);
-    zap_free(i->zap);
     leases_free(i->leases);
     sessions_free(i->sessions);
     gather_free(i->gather);
     journal_free(i->journal);
     registry_free(i->registry);
-    identity_wipe(&i->identity);
+    keyfile_wipe(&i->identity);
     free(i);
 }
 
@@ -552,9 +538,9 @@ static void status_agents(const struct ingest *i, struct status_values *v)
 #undef X
     status_count(v, "revoked", i->revoked);
     status_count(v, "nameless", i->nameless);
-    status_count(v, "handshakes", zap_count(i->zap, ZAP_ADMITTED));
-    status_count(v, "unknown_key", zap_count(i->zap, ZAP_UNKNOWN));
-    status_count(v, "wrong_address", zap_count(i->zap, ZAP_ADDRESS));
+    status_count(v, "handshakes", gate_count(i->run->gate, EDGE_DOMAIN, ZAP_ADMITTED));
+    status_count(v, "unknown_key", gate_count(i->run->gate, EDGE_DOMAIN, ZAP_UNKNOWN));
+    status_count(v, "wrong_address", gate_count(i->run->gate, EDGE_DOMAIN, ZAP_ADDRESS));
     status_count(v, "streams", sessions_count(i->sessions));
     status_count(v, "agents", registry_count(i->registry));
     status_text(v, "credit", i->holding ? SLICE("held") : SLICE("open"));

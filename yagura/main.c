@@ -24,6 +24,7 @@ static const struct { const char *name, *doc; } tools[] = {
     { "alerts",    "follow the alerts, or ask for past ones" },
     { "agents",    "add, list, extract and remove agents (on the manager)" },
     { "import",    "take in the line that `yagura agents extract` printed (on an agent)" },
+    { "stages-key", "make the key with which stages on several machines know each other" },
     { "ingest",    "stage: receives from agents and syslog senders, and journals it" },
     { "decode",    "stage: makes events of lines, and asks what one line can say" },
     { "correlate", "stage: keeps history, and makes alerts of events" },
@@ -35,7 +36,7 @@ static void usage(FILE *out)
 {
     fputs("usage: yagura COMMAND [ARGUMENT ...]\n\nCommands; each has its own --help:\n", out);
     for (size_t i = 0; i < sizeof tools / sizeof tools[0]; i++)
-        fprintf(out, "  %-10s %s\n", tools[i].name, tools[i].doc);
+        fprintf(out, "  %-11s %s\n", tools[i].name, tools[i].doc);
 }
 
 static bool is_tool(const char *name)

@@ -55,7 +55,7 @@ static enum err dial(struct asked *a, void *zmq, const char *run_dir)
 
     if (asprintf(&endpoint, "ipc://%s/ctl/%s", run_dir, a->name) < 0)
         return ERR_NOMEM;
-    enum err e = hop_connect(&a->socket, zmq, ZMQ_DEALER, endpoint);
+    enum err e = hop_connect(&a->socket, zmq, ZMQ_DEALER, endpoint, NULL);
     free(endpoint);
     return e;
 }

@@ -41,8 +41,8 @@ static void print_kind(const struct option *o, FILE *out)
     case KIND_NETS:      fputs("addresses and networks", out); break;
     case KIND_ADDRESS:   fputs("address", out); break;
     case KIND_ENDPOINTS: fputs("endpoints", out); break;
-    case KIND_HOPS:      fputs("endpoints, ipc://", out); break;
-    case KIND_LOCALS:    fputs("endpoints of this host", out); break;
+    case KIND_HOPS:      fputs("endpoints, ipc:// or, with the stages' key, tcp://", out); break;
+    case KIND_LOCALS:    fputs("endpoints, ipc:// or tcp://; beyond this host with the stages' key", out); break;
     case KIND_KNOWN:     break;
     }
 }

@@ -232,11 +232,6 @@ static bool is_port(struct slice s)
     return digits(s, &v, &n) && n == s.n && v > 0 && v < 65536;
 }
 
-static bool is_loopback(struct slice host)
-{
-    return slice_eq(host, SLICE("127.0.0.1")) || slice_eq(host, SLICE("[::1]"));
-}
-
 static bool check_tcp(struct place *p, const struct option *o, struct slice host)
 {
     const char *colon = memrchr(host.p, ':', host.n);
@@ -244,12 +239,6 @@ static bool check_tcp(struct place *p, const struct option *o, struct slice host
 
     if (n == 0 || !is_port(slice_from(host, n + 1)))
         place_tell(p, slice_of(o->name), "tcp://%.*s has no HOST:PORT", SHOWN(host));
-    else if (o->kind == KIND_HOPS)
-        place_tell(p, slice_of(o->name), "tcp://%.*s: stages of one host speak over ipc://PATH",
-                   SHOWN(host));
-    else if (o->kind == KIND_LOCALS && !is_loopback((struct slice){ host.p, n }))
-        place_tell(p, slice_of(o->name), "tcp://%.*s: nothing is encrypted here, so only ipc://PATH,"
-                   " tcp://127.0.0.1:PORT and tcp://[::1]:PORT", SHOWN(host));
     else
         return true;
     return false;

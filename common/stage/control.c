@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/stage/gate.h"
 #include "common/stage/hop.h"
 #include "common/stage/notify.h"
 #include "schemas/messages.h"
@@ -51,6 +52,7 @@ static void answer(struct control *c, const struct peer *to)
     msgpack_sbuffer_init(&map);
     if (c->run->stage->status != NULL)
         c->run->stage->status(c->self, &v);
+    status_count(&v, "strangers", gate_strangers(c->run->gate));
     msgpack_packer_init(&pk, &map, msgpack_sbuffer_write);
     msgpack_pack_map(&pk, v.n);
     if (v.body.size > 0)
@@ -103,7 +105,7 @@ enum err control_open(struct control **ret, struct run *run, void *self)
     *c = (struct control){ .run = run, .self = self, .started_ms = loop_now_ms() };
     enum err e = paths_control(run->paths, run->name, &c->endpoint);
     if (e == ERR_OK)
-        e = hop_bind(&c->socket, run->zmq, ZMQ_ROUTER, c->endpoint);
+        e = hop_bind(&c->socket, run->zmq, ZMQ_ROUTER, c->endpoint, NULL);
     if (e == ERR_OK)
         e = loop_add_socket(run->loop, c->socket, on_question, c);
     if (e == ERR_OK)

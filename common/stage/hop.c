@@ -8,112 +8,162 @@
 #include "common/wire/mp.h"
 #include "common/wire/record.h"
 
-static enum err set_options(void *socket, int type)
-{
-    const struct { int option, value, only; } rows[] = {
-        { ZMQ_LINGER, 0, 0 },             { ZMQ_SNDHWM, HOP_HWM, 0 },
-        { ZMQ_RCVHWM, HOP_HWM, 0 },       { ZMQ_RECONNECT_IVL, 50, 0 },
-        { ZMQ_RECONNECT_IVL_MAX, 500, 0 }, { ZMQ_IMMEDIATE, 1, ZMQ_DEALER },
-        { ZMQ_ROUTER_MANDATORY, 1, ZMQ_ROUTER },
-    };
-    int64_t most = (int64_t)MP_FRAME_MAX + 1024;
+#ifndef ZMQ_ZAP_ENFORCE_DOMAIN
+#define ZMQ_ZAP_ENFORCE_DOMAIN 93       /* of libzmq's draft header; the library has it */
+#endif
 
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if ((rows[i].only == 0 || rows[i].only == type)
-            && zmq_setsockopt(socket, rows[i].option, &rows[i].value, sizeof(int)) != 0)
-            return ERR_SYS;
-    return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0 ? ERR_OK : ERR_SYS;
-}
+typedef int attach_socket(void *socket, const char *endpoint);
 
-static enum err check_endpoint(const char *endpoint)
-{
-    const size_t path_max = sizeof ((struct sockaddr_un *)NULL)->sun_path - 1;
+struct plan { int type, hwm; int64_t frame_max; bool shown, listens; const struct keypair *key; };
 
-    if (strncmp(endpoint, "ipc://", 6) == 0)
-        return strlen(endpoint + 6) <= path_max ? ERR_OK : ERR_RANGE;
-    return strncmp(endpoint, "inproc://", 9) == 0 ? ERR_OK : ERR_RANGE;
-}
-
-static enum err open_hop(void **ret, void *zmq, int type, const char *endpoint,
-                         int (*attach)(void *, const char *))
-{
-    enum err e = check_endpoint(endpoint);
-    if (e != ERR_OK)
-        return e;
-    void *socket = zmq_socket(zmq, type);
-    if (socket == NULL)
-        return ERR_SYS;
-    e = set_options(socket, type);
-    if (e == ERR_OK && attach(socket, endpoint) != 0)
-        e = ERR_SYS;
-    if (e != ERR_OK) {
-        int saved = errno;
-        hop_close(socket);
-        errno = saved;
-        return e;
-    }
-    *ret = socket;
-    return ERR_OK;
-}
-
-enum err hop_bind(void **ret, void *zmq, int type, const char *endpoint)
-{
-    return open_hop(ret, zmq, type, endpoint, zmq_bind);
-}
-
-enum err hop_connect(void **ret, void *zmq, int type, const char *endpoint)
-{
-    return open_hop(ret, zmq, type, endpoint, zmq_connect);
-}
-
-static enum err check_public(const char *endpoint)
+static bool is_loopback(const char *endpoint)
 {
     static const char *const loopback[] = { "tcp://127.0.0.1:", "tcp://[::1]:" };
 
     for (size_t i = 0; i < sizeof loopback / sizeof loopback[0]; i++)
         if (strncmp(endpoint, loopback[i], strlen(loopback[i])) == 0)
-            return ERR_OK;
-    return check_endpoint(endpoint);
+            return true;
+    return false;
 }
 
-static enum err open_public(void **ret, void *zmq, int type, const char *endpoint, int hwm,
-                            int (*attach)(void *, const char *))
+bool hop_needs_key(const char *endpoint)
+{
+    return strncmp(endpoint, "tcp://", 6) == 0;
+}
+
+bool hop_needs_key_public(const char *endpoint)
+{
+    return hop_needs_key(endpoint) && !is_loopback(endpoint);
+}
+
+static bool needs_key(const struct plan *p, const char *endpoint)
+{
+    return p->shown ? hop_needs_key_public(endpoint) : hop_needs_key(endpoint);
+}
+
+static enum err check_endpoint(const struct plan *p, const char *endpoint)
+{
+    const size_t path_max = sizeof ((struct sockaddr_un *)NULL)->sun_path - 1;
+
+    if (needs_key(p, endpoint))
+        return p->key != NULL ? ERR_OK : ERR_RANGE;
+    if (strncmp(endpoint, "ipc://", 6) == 0)
+        return strlen(endpoint + 6) <= path_max ? ERR_OK : ERR_RANGE;
+    return strncmp(endpoint, "inproc://", 9) == 0 || is_loopback(endpoint) ? ERR_OK : ERR_RANGE;
+}
+
+static bool set_bytes(void *socket, int option, const void *p, size_t n)
+{
+    return zmq_setsockopt(socket, option, p, n) == 0;
+}
+
+static bool set_server(void *socket, const struct keypair *key)
+{
+    const int one = 1;
+
+    return set_bytes(socket, ZMQ_CURVE_SERVER, &one, sizeof one)
+        && set_bytes(socket, ZMQ_CURVE_SECRETKEY, key->secret, KEYFILE_KEY)
+        && set_bytes(socket, ZMQ_ZAP_DOMAIN, HOP_DOMAIN, strlen(HOP_DOMAIN))
+        && set_bytes(socket, ZMQ_ZAP_ENFORCE_DOMAIN, &one, sizeof one);
+}
+
+static bool set_client(void *socket, const struct keypair *key)
+{
+    return set_bytes(socket, ZMQ_CURVE_PUBLICKEY, key->public, KEYFILE_KEY)
+        && set_bytes(socket, ZMQ_CURVE_SECRETKEY, key->secret, KEYFILE_KEY)
+        && set_bytes(socket, ZMQ_CURVE_SERVERKEY, key->public, KEYFILE_KEY);
+}
+
+/* libzmq copies the options at each bind and connect, but takes no domain back: a socket that has
+ * been far stays so. */
+static enum err set_curve(void *socket, const struct plan *p, bool far)
+{
+    int mechanism = -1;
+    size_t n = sizeof mechanism;
+
+    if (far)
+        return (p->listens ? set_server : set_client)(socket, p->key) ? ERR_OK : ERR_SYS;
+    if (zmq_getsockopt(socket, ZMQ_MECHANISM, &mechanism, &n) != 0)
+        return ERR_SYS;
+    return mechanism == ZMQ_NULL ? ERR_OK : ERR_RANGE;
+}
+
+static enum err set_options(void *socket, const struct plan *p, const char *endpoint)
+{
+    const bool far = needs_key(p, endpoint);
+    const struct { int option, value, only; } rows[] = {
+        { ZMQ_LINGER, 0, 0 },              { ZMQ_SNDHWM, p->hwm, 0 },
+        { ZMQ_RCVHWM, HOP_HWM, 0 },        { ZMQ_RECONNECT_IVL, 50, 0 },
+        { ZMQ_RECONNECT_IVL_MAX, 500, 0 }, { ZMQ_IMMEDIATE, 1, ZMQ_DEALER },
+        { ZMQ_ROUTER_MANDATORY, 1, ZMQ_ROUTER },
+        { ZMQ_IPV6, strncmp(endpoint, "tcp://[", 7) == 0, 0 },
+        { ZMQ_HANDSHAKE_IVL, 10000, 0 },   { ZMQ_HEARTBEAT_IVL, far ? 10000 : 0, 0 },
+        { ZMQ_HEARTBEAT_TIMEOUT, 30000, 0 },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if ((rows[i].only == 0 || rows[i].only == p->type)
+            && !set_bytes(socket, rows[i].option, &rows[i].value, sizeof(int)))
+            return ERR_SYS;
+    if (!set_bytes(socket, ZMQ_MAXMSGSIZE, &p->frame_max, sizeof p->frame_max))
+        return ERR_SYS;
+    return set_curve(socket, p, far);
+}
+
+static enum err open_hop(void **ret, void *zmq, const struct plan *p, const char *endpoint,
+                         attach_socket *attach)
 {
     void *socket = *ret;
-    int ipv6 = strncmp(endpoint, "tcp://[", 7) == 0;
-    /* JSON of what was one frame here: each byte may have become six */
-    int64_t most = (int64_t)MP_FRAME_MAX * (attach == zmq_connect ? 8 : 1) + 1024;
 
-    enum err e = check_public(endpoint);
+    enum err e = check_endpoint(p, endpoint);
     if (e != ERR_OK)
         return e;
-    if (socket == NULL && (socket = zmq_socket(zmq, type)) == NULL)
+    if (socket == NULL && (socket = zmq_socket(zmq, p->type)) == NULL)
         return ERR_SYS;
-    if (*ret == NULL)
-        e = set_options(socket, type);
-    if (e == ERR_OK && (zmq_setsockopt(socket, ZMQ_SNDHWM, &hwm, sizeof hwm) != 0
-                        || zmq_setsockopt(socket, ZMQ_IPV6, &ipv6, sizeof ipv6) != 0
-                        || zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most, sizeof most) != 0
-                        || attach(socket, endpoint) != 0))
+    e = set_options(socket, p, endpoint);
+    if (e == ERR_OK && attach(socket, endpoint) != 0)
         e = ERR_SYS;
-    if (e != ERR_OK && *ret == NULL) {
+    if (e == ERR_OK) {
+        *ret = socket;
+    } else if (*ret == NULL) {
         int saved = errno;
         hop_close(socket);
         errno = saved;
     }
-    if (e == ERR_OK)
-        *ret = socket;
     return e;
 }
 
-enum err hop_bind_public(void **ret, void *zmq, int type, const char *endpoint, int hwm)
+#define FRAME_ROOM 1024                 /* for what CURVE and people's protocols put around a frame */
+
+enum err hop_bind(void **ret, void *zmq, int type, const char *endpoint, const struct keypair *key)
 {
-    return open_public(ret, zmq, type, endpoint, hwm, zmq_bind);
+    const struct plan p = { type, HOP_HWM, (int64_t)MP_FRAME_MAX + FRAME_ROOM, false, true, key };
+
+    return open_hop(ret, zmq, &p, endpoint, zmq_bind);
 }
 
-enum err hop_connect_public(void **ret, void *zmq, int type, const char *endpoint, int hwm)
+enum err hop_connect(void **ret, void *zmq, int type, const char *endpoint, const struct keypair *key)
 {
-    return open_public(ret, zmq, type, endpoint, hwm, zmq_connect);
+    const struct plan p = { type, HOP_HWM, (int64_t)MP_FRAME_MAX + FRAME_ROOM, false, false, key };
+
+    return open_hop(ret, zmq, &p, endpoint, zmq_connect);
+}
+
+enum err hop_bind_public(void **ret, void *zmq, int type, const char *endpoint, int hwm,
+                         const struct keypair *key)
+{
+    const struct plan p = { type, hwm, (int64_t)MP_FRAME_MAX + FRAME_ROOM, true, true, key };
+
+    return open_hop(ret, zmq, &p, endpoint, zmq_bind);
+}
+
+/* JSON of what was one frame here: each byte may have become six. */
+enum err hop_connect_public(void **ret, void *zmq, int type, const char *endpoint, int hwm,
+                            const struct keypair *key)
+{
+    const struct plan p = { type, hwm, (int64_t)MP_FRAME_MAX * 8 + FRAME_ROOM, true, false, key };
+
+    return open_hop(ret, zmq, &p, endpoint, zmq_connect);
 }
 
 void hop_close(void *socket)

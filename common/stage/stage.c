@@ -13,6 +13,7 @@
 #include <zmq.h>
 
 #include "common/stage/control.h"
+#include "common/stage/gate.h"
 #include "common/stage/log.h"
 #include "common/stage/notify.h"
 #include "common/text/report.h"
@@ -208,6 +209,8 @@ static void start(struct life *l)
     l->run.zmq = zmq_ctx_new();
     if (l->run.zmq == NULL || loop_add_fd(l->run.loop, l->signal_fd, on_signal, l) != ERR_OK)
         die("out of memory");
+    if (gate_new(&l->run.gate, &l->run) != ERR_OK)
+        die("out of memory");
     if (s->connect(l->self) != ERR_OK)
         die("%s did not start", l->run.name);
     enum err e = control_open(&l->control, &l->run, l->self);
@@ -219,6 +222,7 @@ static void finish(struct life *l)
 {
     control_close(l->control);
     l->run.stage->close(l->self);
+    gate_free(l->run.gate);
     zmq_ctx_term(l->run.zmq);
     loop_free(l->run.loop);
     (void)close(l->signal_fd);

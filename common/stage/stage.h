@@ -22,6 +22,8 @@
 #include "common/stage/status.h"
 #include "common/version.h"
 
+struct gate;
+
 struct flag { const char *name; bool has_value; const char *doc; };
 
 /* What a running stage is given.  All of it outlives the stage. */
@@ -31,6 +33,7 @@ struct run {
     const char *name;                   /* of this process: the stage's, or --name */
     struct loop *loop;
     void *zmq;                          /* the context; NULL until connect() */
+    struct gate *gate;                  /* makes the stage's sockets; likewise */
     uint64_t now_us;                    /* --now: a fixed clock for tests, in microseconds; 0: the real one */
     const struct stage *stage;
     const char *const *flag_values;     /* one per row of stage->flags; "" for a flag without value */

@@ -166,11 +166,8 @@ static const struct { const char *story, *text, *want; } refused[] = {
       "ossec.conf:2: ingest/listen: tcp:// has no HOST:PORT\n" },
     { "an abstract socket",       IN("<ingest><decoders>ipc://@x</decoders></ingest>"),
       "ossec.conf:2: ingest/decoders: ipc:// wants the path of a socket\n" },
-    { "a hop that would leave the host", IN("<ingest><decoders>tcp://192.0.2.1:7</decoders></ingest>"),
-      "ossec.conf:2: ingest/decoders: tcp://192.0.2.1:7: stages of one host speak over ipc://PATH\n" },
-    { "alerts for everybody",     IN("<alertd><pub>tcp://*:7</pub></alertd>"),
-      "ossec.conf:2: alertd/pub: tcp://*:7: nothing is encrypted here, so only ipc://PATH,"
-      " tcp://127.0.0.1:PORT and tcp://[::1]:PORT\n" },
+    { "a hop to a host without port", IN("<ingest><decoders>tcp://192.0.2.1</decoders></ingest>"),
+      "ossec.conf:2: ingest/decoders: tcp://192.0.2.1 has no HOST:PORT\n" },
     { "a network of no kind",     IN("<remote>\n<allowed-ips>192.0.2.0/24, 192.0.2</allowed-ips></remote>"),
       "ossec.conf:3: remote/allowed-ips: '192.0.2' is neither an address nor a network, such as"
       " 192.0.2.1, 192.0.2.0/24, 2001:db8::/32\n" },

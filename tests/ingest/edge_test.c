@@ -5,9 +5,9 @@
 #include <zmq.h>
 
 #include "common/stage/hop.h"
+#include "ingest/admit.h"
 #include "ingest/edge.h"
 #include "ingest/registry.h"
-#include "ingest/zap.h"
 #include "tests/ingest/scratch.h"
 
 #define ENFORCE_DOMAIN 93
@@ -114,7 +114,8 @@ static void world_open(struct world *w)
     free(dir);
     w->zmq = zmq_ctx_new();
     w->server = pair_new();
-    assert_int_equal(zap_new(&w->zap, w->zmq, w->registry), ERR_OK);
+    assert_int_equal(zap_new(&w->zap, w->zmq), ERR_OK);
+    assert_int_equal(zap_add(w->zap, EDGE_DOMAIN, admit_agent, w->registry), ERR_OK);
     assert_int_equal(edge_new(&w->edge, w->zmq, w->server.secret), ERR_OK);
     assert_int_equal(zmq_bind(w->edge, "tcp://127.0.0.1:*"), 0);
     assert_int_equal(zmq_getsockopt(w->edge, ZMQ_LAST_ENDPOINT, w->endpoint, &n), 0);
@@ -238,7 +239,7 @@ static void handshakes_end_as_drawn(void **state)
         bool in = handshake(&w, m) == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
         if (in != peers[i].in)
             fail_msg("%s: it was %s", peers[i].story, in ? "let in" : "kept out");
-        if (peers[i].counted != ZAP_VERDICTS && zap_count(w.zap, peers[i].counted) == 0)
+        if (peers[i].counted != ZAP_VERDICTS && zap_count(w.zap, EDGE_DOMAIN, peers[i].counted) == 0)
             fail_msg("%s: it was not counted", peers[i].story);
         hop_close(m);
         hop_close(s);

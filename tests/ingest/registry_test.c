@@ -2,12 +2,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
+#include <zmq.h>
 
+#include "common/conf/keyfile.h"
+#include "ingest/admit.h"
 #include "ingest/edge.h"
-#include "ingest/identity.h"
 #include "ingest/registry.h"
 #include "ingest/seeds.h"
-#include "ingest/zap.h"
 #include "tests/ingest/scratch.h"
 
 static struct registry *open_at(const struct scratch *s)
@@ -170,15 +171,25 @@ static void handshakes_are_judged_as_drawn(void **state)
     struct scratch s = scratch_new();
     struct registry *r = open_at(&s);
     struct agent one = agent_of("web1", "any", 1), two = agent_of("web2", "192.0.2.0/24", 2);
+    void *zmq = zmq_ctx_new();
+    struct zap *z = NULL;
 
+    assert_int_equal(zap_new(&z, zmq), ERR_OK);
+    assert_int_equal(zap_add(z, EDGE_DOMAIN, admit_agent, r), ERR_OK);
+    assert_int_equal(zap_add(z, EDGE_DOMAIN, admit_agent, r), ERR_EXISTS);
     assert_int_equal(registry_add(r, &one), ERR_OK);
     assert_int_equal(registry_add(r, &two), ERR_OK);
     for (size_t i = 0; i < ROWS(handshakes); i++) {
-        const struct agent *who = NULL;
-        enum zap_verdict got = zap_judge(r, &handshakes[i].q, &who);
+        char user[ZAP_USER_MAX] = "";
+        enum zap_verdict got = zap_ask(z, &handshakes[i].q, user);
+        const struct agent *who = registry_by_user(r, slice_of(user));
         if (got != handshakes[i].want || (who != NULL) != (got == ZAP_ADMITTED))
             fail_msg("%s: got %d, want %d", handshakes[i].story, got, handshakes[i].want);
     }
+    assert_int_equal(zap_count(z, EDGE_DOMAIN, ZAP_ADDRESS), 4);
+    assert_int_equal(zap_count(z, "other", ZAP_DOMAIN), 2);
+    zap_free(z);
+    zmq_ctx_term(zmq);
     registry_free(r);
     scratch_remove(s.at);
 }
@@ -188,11 +199,11 @@ static void the_managers_key_is_made_once(void **state)
     (void)state;
     struct scratch s = scratch_new();
     char *path = paths_join(s.at, "manager.key");
-    struct identity a, b;
+    struct keypair a, b;
     struct stat st;
 
-    assert_int_equal(identity_load(path, &a), ERR_OK);
-    assert_int_equal(identity_load(path, &b), ERR_OK);
+    assert_int_equal(keyfile_load(path, &a), ERR_OK);
+    assert_int_equal(keyfile_load(path, &b), ERR_OK);
     assert_memory_equal(&a, &b, sizeof a);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
@@ -216,10 +227,10 @@ static void key_files_are_judged_as_drawn(void **state)
     for (size_t i = 0; i < ROWS(key_files); i++) {
         struct scratch s = scratch_new();
         char *path = paths_join(s.at, "manager.key");
-        struct identity id;
+        struct keypair id;
 
         if (key_files[i].content == NULL) {
-            assert_int_equal(identity_load(path, &id), ERR_OK);
+            assert_int_equal(keyfile_load(path, &id), ERR_OK);
         } else {
             FILE *f = fopen(path, "w");
             assert_non_null(f);
@@ -227,7 +238,7 @@ static void key_files_are_judged_as_drawn(void **state)
             fclose(f);
         }
         assert_int_equal(chmod(path, key_files[i].mode), 0);
-        enum err e = identity_load(path, &id);
+        enum err e = keyfile_load(path, &id);
         if (e != key_files[i].want)
             fail_msg("%s: got \"%s\", want \"%s\"", key_files[i].story, err_str(e),
                      err_str(key_files[i].want));
@@ -241,11 +252,11 @@ static void a_key_file_that_is_a_link_is_refused(void **state)
     (void)state;
     struct scratch s = scratch_new();
     char *path = paths_join(s.at, "manager.key"), *other = paths_join(s.at, "other");
-    struct identity id;
+    struct keypair id;
 
-    assert_int_equal(identity_load(other, &id), ERR_OK);
+    assert_int_equal(keyfile_load(other, &id), ERR_OK);
     assert_int_equal(symlink(other, path), 0);
-    assert_int_equal(identity_load(path, &id), ERR_DENIED);
+    assert_int_equal(keyfile_load(path, &id), ERR_DENIED);
     free(path);
     free(other);
     scratch_remove(s.at);

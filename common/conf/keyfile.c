@@ -1,4 +1,4 @@
-#include "ingest/identity.h"
+#include "common/conf/keyfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -6,12 +6,18 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HEX (2 * IDENTITY_KEY)
+#define HEX (2 * KEYFILE_KEY)
 
-static enum err read_file(int fd, struct identity *ret)
+void keyfile_wipe(struct keypair *pair)
+{
+    sodium_memzero(pair, sizeof *pair);
+}
+
+static enum err read_file(int fd, struct keypair *ret)
 {
     char hex[HEX + 1];                  /* and the newline */
     struct stat st;
@@ -23,8 +29,8 @@ static enum err read_file(int fd, struct identity *ret)
         return ERR_DENIED;
     ssize_t got = read(fd, hex, sizeof hex);
     bool ok = got == (ssize_t)sizeof hex && hex[HEX] == '\n'
-           && sodium_hex2bin(ret->secret, IDENTITY_KEY, hex, HEX, NULL, &n, NULL) == 0
-           && n == IDENTITY_KEY;
+           && sodium_hex2bin(ret->secret, KEYFILE_KEY, hex, HEX, NULL, &n, NULL) == 0
+           && n == KEYFILE_KEY;
     sodium_memzero(hex, sizeof hex);
     if (got < 0)
         return ERR_SYS;
@@ -34,20 +40,26 @@ static enum err read_file(int fd, struct identity *ret)
     return ERR_OK;
 }
 
-static enum err read_path(const char *path, struct identity *ret)
+enum err keyfile_read(const char *path, struct keypair *ret)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct keypair pair;
 
+    if (sodium_init() < 0)
+        return ERR_SYS;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT ? ERR_ABSENT : errno == ELOOP ? ERR_DENIED : ERR_SYS;
-    enum err e = read_file(fd, ret);
+    enum err e = read_file(fd, &pair);
     (void)close(fd);
+    if (e == ERR_OK)
+        *ret = pair;
+    keyfile_wipe(&pair);
     return e;
 }
 
 static enum err write_fresh(int fd)
 {
-    uint8_t public[IDENTITY_KEY], secret[IDENTITY_KEY];
+    uint8_t public[KEYFILE_KEY], secret[KEYFILE_KEY];
     char hex[HEX + 1];
 
     crypto_box_keypair(public, secret);
@@ -61,16 +73,18 @@ static enum err write_fresh(int fd)
 
 /* Written whole under another name, then linked: nobody ever sees half a key, and of two makers
  * the second finds the first one's. */
-static enum err make(const char *path)
+enum err keyfile_make(const char *path)
 {
     char *draft = NULL;
 
+    if (sodium_init() < 0)
+        return ERR_SYS;
     if (asprintf(&draft, "%s.XXXXXX", path) < 0)
         return ERR_NOMEM;
     int fd = mkostemp(draft, O_CLOEXEC);        /* 0600 */
     enum err e = fd < 0 ? ERR_SYS : write_fresh(fd);
-    if (e == ERR_OK && link(draft, path) != 0 && errno != EEXIST)
-        e = ERR_SYS;
+    if (e == ERR_OK && link(draft, path) != 0)
+        e = errno == EEXIST ? ERR_EXISTS : ERR_SYS;
     if (fd >= 0) {
         int saved = errno;
         (void)close(fd);
@@ -81,25 +95,23 @@ static enum err make(const char *path)
     return e;
 }
 
-enum err identity_load(const char *path, struct identity *ret)
+enum err keyfile_load(const char *path, struct keypair *ret)
 {
-    struct identity id;
+    enum err e = keyfile_read(path, ret);
 
-    if (sodium_init() < 0)
-        return ERR_SYS;
-    enum err e = read_path(path, &id);
-    if (e == ERR_ABSENT) {
-        e = make(path);
-        if (e == ERR_OK)
-            e = read_path(path, &id);
-    }
-    if (e == ERR_OK)
-        *ret = id;
-    identity_wipe(&id);
-    return e;
+    if (e != ERR_ABSENT)
+        return e;
+    e = keyfile_make(path);
+    return e == ERR_OK || e == ERR_EXISTS ? keyfile_read(path, ret) : e;
 }
 
-void identity_wipe(struct identity *id)
+const char *keyfile_why(enum err e)
 {
-    sodium_memzero(id, sizeof *id);
+    switch (e) {
+    case ERR_ABSENT: return "there is no such file";
+    case ERR_DENIED: return "group or others can read it; chmod 600, and think who may have read it";
+    case ERR_BADMSG: return "it holds no key";
+    case ERR_SYS:    return strerror(errno);
+    default:         return err_str(e);
+    }
 }

@@ -1,13 +1,10 @@
-#include "ingest/zap.h"
+#include "common/stage/zap.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <zmq.h>
 
 #include "common/stage/hop.h"
 #include "common/stage/loop.h"
-#include "ingest/edge.h"
 
 #define ENDPOINT   "inproc://zeromq.zap.01"
 #define FRAMES_MAX 8
@@ -17,10 +14,18 @@ enum frame { VERSION, REQUEST, DOMAIN, ADDRESS, IDENTITY, MECHANISM, CREDENTIALS
 
 struct frame_bytes { size_t n; char p[FRAME_MAX]; };
 
+struct row {
+    const char *domain;
+    zap_judge *judge;
+    void *arg;
+    uint64_t counts[ZAP_VERDICTS];
+};
+
 struct zap {
     void *socket;
-    const struct registry *registry;
-    uint64_t counts[ZAP_VERDICTS];
+    size_t n;
+    struct row rows[ZAP_DOMAINS_MAX];
+    uint64_t elsewhere[ZAP_VERDICTS];   /* of no row */
     struct frame_bytes frames[FRAMES_MAX];
 };
 
@@ -30,14 +35,13 @@ static const struct { const char *code, *text; } answers[ZAP_VERDICTS] = {
 #undef X
 };
 
-enum err zap_new(struct zap **ret, void *zmq, const struct registry *r)
+enum err zap_new(struct zap **ret, void *zmq)
 {
     struct zap *z = calloc(1, sizeof *z);
     if (z == NULL)
         return ERR_NOMEM;
 
-    z->registry = r;
-    enum err e = hop_bind(&z->socket, zmq, ZMQ_REP, ENDPOINT);
+    enum err e = hop_bind(&z->socket, zmq, ZMQ_REP, ENDPOINT, NULL);
     if (e != ERR_OK) {
         free(z);
         return e;
@@ -59,37 +63,46 @@ void *zap_socket(const struct zap *z)
     return z->socket;
 }
 
-uint64_t zap_count(const struct zap *z, enum zap_verdict v)
+static struct row *row_of(struct zap *z, struct slice domain)
 {
-    return z->counts[v];
+    for (size_t i = 0; i < z->n; i++)
+        if (slice_eq(domain, slice_of(z->rows[i].domain)))
+            return &z->rows[i];
+    return NULL;
 }
 
-/* libzmq writes an address in numbers, a link-local one with %interface behind. */
-static bool address_of(struct slice text, struct ip *ret)
+enum err zap_add(struct zap *z, const char *domain, zap_judge *judge, void *arg)
 {
-    const char *percent = text.n > 0 ? memchr(text.p, '%', text.n) : NULL;
-
-    if (percent != NULL)
-        text.n = (size_t)(percent - text.p);
-    return ip_parse(text, ret) == ERR_OK;
+    if (row_of(z, slice_of(domain)) != NULL)
+        return ERR_EXISTS;
+    if (z->n == ZAP_DOMAINS_MAX)
+        return ERR_LIMIT;
+    z->rows[z->n++] = (struct row){ .domain = domain, .judge = judge, .arg = arg };
+    return ERR_OK;
 }
 
-enum zap_verdict zap_judge(const struct registry *r, const struct zap_question *q,
-                           const struct agent **who)
+uint64_t zap_count(struct zap *z, const char *domain, enum zap_verdict v)
 {
-    struct ip from;
+    const struct row *row = row_of(z, slice_of(domain));
 
-    if (!slice_eq(q->domain, SLICE(EDGE_DOMAIN)))
-        return ZAP_DOMAIN;
-    if (!slice_eq(q->mechanism, SLICE("CURVE")) || q->key.n != KEYLINE_KEY)
-        return ZAP_MECHANISM;
-    const struct agent *a = registry_by_key(r, (const uint8_t *)q->key.p);
-    if (a == NULL)
-        return ZAP_UNKNOWN;
-    if (!a->net.any && (!address_of(q->address, &from) || !ip_net_has(&a->net, &from)))
-        return ZAP_ADDRESS;
-    *who = a;
-    return ZAP_ADMITTED;
+    return row != NULL ? row->counts[v] : z->elsewhere[v];
+}
+
+static enum zap_verdict counted(uint64_t counts[ZAP_VERDICTS], enum zap_verdict v)
+{
+    counts[v]++;
+    return v;
+}
+
+enum zap_verdict zap_ask(struct zap *z, const struct zap_question *q, char user[ZAP_USER_MAX])
+{
+    struct row *row = row_of(z, q->domain);
+
+    if (row == NULL)
+        return counted(z->elsewhere, ZAP_DOMAIN);
+    if (!slice_eq(q->mechanism, SLICE("CURVE")) || q->key.n != ZAP_KEY)
+        return counted(row->counts, ZAP_MECHANISM);
+    return counted(row->counts, row->judge(row->arg, q, user));
 }
 
 /* All frames of one request; how many there were, FRAMES_MAX + 1 when one did not fit.  0: none. */
@@ -122,17 +135,17 @@ static struct slice bytes_of(const struct zap *z, enum frame f)
     return (struct slice){ z->frames[f].p, z->frames[f].n };
 }
 
-static enum zap_verdict decide(const struct zap *z, size_t n, const struct agent **who)
+static enum zap_verdict decide(struct zap *z, size_t n, char user[ZAP_USER_MAX])
 {
-    const struct zap_question q = {
-        bytes_of(z, DOMAIN), bytes_of(z, ADDRESS), bytes_of(z, MECHANISM), bytes_of(z, CREDENTIALS),
-    };
+    struct zap_question q = { bytes_of(z, DOMAIN), bytes_of(z, ADDRESS), SLICE(""), SLICE("") };
 
     if (n < FRAMES - 1 || n > FRAMES_MAX || !slice_eq(bytes_of(z, VERSION), SLICE("1.0")))
-        return ZAP_MALFORMED;
-    if (n != FRAMES)                    /* NULL has no credentials, PLAIN has two */
-        return ZAP_MECHANISM;
-    return zap_judge(z->registry, &q, who);
+        return counted(z->elsewhere, ZAP_MALFORMED);
+    if (n == FRAMES) {                  /* NULL has no credentials, PLAIN has two */
+        q.mechanism = bytes_of(z, MECHANISM);
+        q.key = bytes_of(z, CREDENTIALS);
+    }
+    return zap_ask(z, &q, user);
 }
 
 static void reply(struct zap *z, size_t n, enum zap_verdict v, const char *user)
@@ -153,16 +166,11 @@ static void reply(struct zap *z, size_t n, enum zap_verdict v, const char *user)
 void zap_serve(struct zap *z)
 {
     for (int served = 0; served < LOOP_TURN; served++) {
-        const struct agent *who = NULL;
-        char user[REGISTRY_USER_MAX] = "";
+        char user[ZAP_USER_MAX] = "";
         size_t n = receive(z);
 
         if (n == 0)
             return;
-        enum zap_verdict v = decide(z, n, &who);
-        if (v == ZAP_ADMITTED)
-            snprintf(user, sizeof user, "%" PRIu64, who->serial);
-        z->counts[v]++;
-        reply(z, n, v, user);
+        reply(z, n, decide(z, n, user), user);
     }
 }
