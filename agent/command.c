@@ -23,7 +23,7 @@ struct command {
 
 /* Room for the prefix, and output enough to tell a line over the limit. */
 #define OUT_MAX ((size_t)2 * RECORD_MAX)
-#define READS_MAX 32            /* in one call: a child that never stops is not all there is to do */
+#define READS_MAX 4             /* in one call: a child that never stops is not all there is to do */
 
 static char *name_of(struct slice text, struct slice alias)
 {
@@ -261,9 +261,11 @@ static enum err read_lines(struct command *c, const struct sink *sink)
         enum err full = give_lines(c, sink);    /* what a full sink left */
         if (full != ERR_OK)
             return full;
+        size_t before = c->out_n;
         enum err e = reads < READS_MAX ? fill(c) : ERR_AGAIN;
         if (e != ERR_OK)
             return e;
+        squeeze(c, before);
     }
     return give_lines(c, sink);
 }
