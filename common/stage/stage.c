@@ -178,6 +178,7 @@ static int open_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         die("sigprocmask: %s", strerror(errno));
@@ -193,7 +194,10 @@ static void on_signal(void *arg)
     struct signalfd_siginfo info;
 
     while (read(l->signal_fd, &info, sizeof info) == sizeof info)
-        loop_stop(l->run.loop);
+        if (info.ssi_signo == SIGHUP)
+            log_warn("SIGHUP ignored: configuration and rules are read at the start alone");
+        else
+            loop_stop(l->run.loop);
 }
 
 static void start(struct life *l)

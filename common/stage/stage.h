@@ -5,7 +5,7 @@
  *   1. options and configuration are read and checked; --help, --version end here
  *   2. open(): the stage opens its files and state; it knows no socket yet
  *   3. connect(): the stage makes its sockets and gives them to the loop
- *   4. READY=1, then the loop, until SIGTERM or SIGINT
+ *   4. READY=1, then the loop, until SIGTERM or SIGINT; SIGHUP is answered by a line of the log
  *   5. close(): what is pending is committed, and everything freed
  * A stage that is given -t reads frames on stdin and writes frames on stdout (see pipe())
  * and opens nothing else.  The control socket answers status requests for every stage.

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What operators get wrong, and what disks do to them."""
 import os
+import signal
 import subprocess
 
 from probe import expect, probe_tower, write
@@ -59,6 +60,20 @@ def a_second_process_of_one_name_is_refused():
         t.close()
 
 
+def a_hangup_ends_no_stage():
+    t = probe_tower()
+    try:
+        t.enrol()
+        t.start_all()
+        for name, p in t.procs.items():
+            p.send_signal(signal.SIGHUP)
+            wait_for("%s to say so" % name, lambda: "SIGHUP ignored" in t.errors(name))
+        write(t, 0, 5)
+        expect(t, 5)
+    finally:
+        t.close()
+
+
 def a_full_disk_holds_back_and_recovers():
     """The alert files lie on a filesystem of 1 MB that fills; then it is made larger."""
     if os.geteuid() != 0:
@@ -110,4 +125,5 @@ def a_full_journal_holds_the_agent_back():
 
 main(a_broken_rule_file_stops_the_start_with_every_error,
      a_typo_in_the_configuration_is_named_with_its_line, a_second_process_of_one_name_is_refused,
+     a_hangup_ends_no_stage,
      a_full_disk_holds_back_and_recovers, a_full_journal_holds_the_agent_back)
