@@ -271,6 +271,37 @@ static bool has_position(struct files *f, struct file_id id, struct position *re
     return true;
 }
 
+struct adoption { struct files *f; const struct tail *tail; struct file_id old; struct position p; };
+
+static bool is_the_same(void *arg, struct slice key, struct slice value)
+{
+    struct adoption *a = arg;
+    struct file_id id;
+
+    if (key.n != sizeof(struct row_key) || value.n < sizeof a->p)
+        return true;
+    memcpy(&id, key.p + 1, sizeof id);
+    if (id.ino != tail_id(a->tail).ino || is_gone(a->f, id)
+        || !slice_eq(slice_from(value, sizeof a->p), slice_of(tail_path(a->tail))))
+        return true;
+    a->old = id;
+    memcpy(&a->p, value.p, sizeof a->p);
+    return false;
+}
+
+/* Device numbers of btrfs, overlays, network disks are others after each boot: a file of the same
+ * name and inode goes on where it was; tail_seek() asks whether it begins as it did. */
+static bool adopt_position(struct files *f, const struct followed *w, struct position *ret)
+{
+    struct adoption a = { .f = f, .tail = w->tail };
+
+    if (f->scan != 1 || spool_each(f->spool, SLICE("F"), is_the_same, &a) != ERR_OK || a.old.ino == 0)
+        return false;
+    *ret = a.p;
+    drop_row(f, a.old);
+    return true;
+}
+
 static enum err begin(struct files *f, struct followed *w, const struct location *l)
 {
     struct position p;
@@ -279,6 +310,10 @@ static enum err begin(struct files *f, struct followed *w, const struct location
         tail_seek(w->tail, p);
         w->saved = p;
         w->has_row = true;
+        return ERR_OK;
+    }
+    if (adopt_position(f, w, &p)) {
+        tail_seek(w->tail, p);
         return ERR_OK;
     }
     if (l->only_future && !l->known)
@@ -436,7 +471,7 @@ static bool list_missing(void *arg, struct slice key, struct slice value)
     if (key.n != sizeof(struct row_key) || value.n < sizeof(struct position))
         return true;
     memcpy(&id, key.p + 1, sizeof id);
-    if (find(c->f, id) != NULL || (m = calloc(1, sizeof *m)) == NULL)
+    if (find(c->f, id) != NULL || is_gone(c->f, id) || (m = calloc(1, sizeof *m)) == NULL)
         return true;
     m->id = id;
     m->path = strndup(value.p + sizeof(struct position), value.n - sizeof(struct position));

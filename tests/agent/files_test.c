@@ -9,6 +9,7 @@
  *     g            the agent gathers and commits        s  ... sends, acknowledgement lost
  *     a            ... sends and is acknowledged        p  a quarter of a minute passes
  *     k            the agent is killed and starts again
+ *     v            ... on a host whose device numbers are others since
  * The script is followed by enough gathers and sends to bring everything home.
  */
 #include <setjmp.h>
@@ -80,6 +81,49 @@ static void start(struct world *w)
         rest = slice_from(rest, n + 1);
     }
     w->sent = spool_first(w->spool);
+}
+
+struct moves { struct spool *spool; struct { char key[32], value[512]; size_t key_n, value_n; } row[8]; size_t n; };
+
+static bool note_row(void *arg, struct slice key, struct slice value)
+{
+    struct moves *m = arg;
+
+    assert_true(m->n < 8 && key.n <= sizeof m->row[0].key && value.n <= sizeof m->row[0].value);
+    memcpy(m->row[m->n].key, key.p, m->row[m->n].key_n = key.n);
+    memcpy(m->row[m->n].value, value.p, m->row[m->n].value_n = value.n);
+    m->n++;
+    return true;
+}
+
+/* A row's key is 'F', the device and the inode. */
+static enum err move_rows(void *arg)
+{
+    struct moves *m = arg;
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < m->n && e == ERR_OK; i++) {
+        struct slice key = { m->row[i].key, m->row[i].key_n };
+        e = spool_drop(m->spool, key);
+        m->row[i].key[1] ^= 1;
+        if (e == ERR_OK)
+            e = spool_put(m->spool, key, (struct slice){ m->row[i].value, m->row[i].value_n });
+    }
+    return e;
+}
+
+static void renumber_devices(struct world *w)
+{
+    const struct spool_options o = { 128, 32 << 10, 16 << 20, false };
+    struct moves m = { .n = 0 };
+    char *state = in(w, SLICE("state"));
+
+    assert_int_equal(spool_open(&m.spool, state, &o), ERR_OK);
+    assert_int_equal(spool_each(m.spool, SLICE("F"), note_row, &m), ERR_OK);
+    assert_true(m.n > 0);
+    assert_int_equal(spool_commit(m.spool, move_rows, &m), ERR_OK);
+    spool_free(m.spool);
+    free(state);
 }
 
 static void die_suddenly(struct world *w)
@@ -178,6 +222,7 @@ static void step(struct world *w, struct slice s)
     case 'a': gather(w); send_all(w, true); break;
     case 'p': w->now_ms += 15000; break;
     case 'k': die_suddenly(w); start(w); break;
+    case 'v': die_suddenly(w); renumber_devices(w); start(w); break;
     default:
         touch_files(w, s.p[0], (struct slice){ s.p + 1, name_n }, slice_from(s, name_n + 2));
     }
@@ -244,6 +289,9 @@ static const struct {
     { "a glob is expanded again",           "*.log", "syslog", true, "g +a.log:1; a +b.log:2; a", "1|2|", 0 },
     { "named twice is one file",            "a.log,*.log,a.log", "syslog", true, "g +a.log:1; a", "1|", 0 },
     { "a link to it is the same file",      "*.log", "syslog", true, "g +a.log:1; a la.log:b.log a", "1|", 0 },
+    { "device numbers change over a boot",  "a.log", "syslog", false, "+a.log:1;2; g a v g +a.log:3; a", "1|2|3|", 0 },
+    { "... and the file was another since", "a.log", "syslog", false,
+      "+a.log:1;2; g a v >a.log:new; g +a.log:3; a", "1|2|new|3|", 0 },
     { "rotation by rename",                 "a.log", "syslog", true,
       "g +a.log:1; a +a.log:2; ma.log:a.log.1 +a.log:3; a", "1|2|3|", true },
     { "... read before the rename",         "a.log", "syslog", true,
