@@ -540,11 +540,6 @@ enum err history_push(struct history *h, const struct rule *r)
     return take_in(h, p, r);
 }
 
-uint32_t history_matched(const struct history *h)
-{
-    return h->matched;
-}
-
 size_t history_records(const struct history *h)
 {
     return h->next - h->oldest;

@@ -64,7 +64,6 @@ bool history_search(struct history *h, const struct rule *r, const struct rule *
 /* Keep the current event; final rule r.  The oldest go where a ceiling asks for it. */
 MUST_USE enum err history_push(struct history *h, const struct rule *r);
 
-uint32_t history_matched(const struct history *h);      /* the current event's mark */
 size_t history_records(const struct history *h);
 uint64_t history_evicted(const struct history *h);
 

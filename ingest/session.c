@@ -457,8 +457,3 @@ size_t sessions_count(const struct sessions *s)
 {
     return s->n;
 }
-
-bool sessions_credit_open(const struct sessions *s)
-{
-    return s->open;
-}

@@ -75,6 +75,5 @@ size_t sessions_sweep(struct sessions *s, uint64_t before_us);
 
 const struct session_counts *sessions_counts(const struct sessions *s);
 size_t sessions_count(const struct sessions *s);
-bool sessions_credit_open(const struct sessions *s);
 
 #endif

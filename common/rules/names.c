@@ -62,11 +62,6 @@ uint32_t names_find(const struct names *t, struct slice name)
     return t->n == 0 ? 0 : *find_slot(t, name);
 }
 
-struct slice names_at(const struct names *t, uint32_t number)
-{
-    return t->at[number - 1];
-}
-
 void names_free(struct names *t)
 {
     free(t->at);

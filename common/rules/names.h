@@ -12,7 +12,6 @@ struct names { struct slice *at; uint32_t *slot; uint32_t n, n_slots; };    /* z
 /* The number of name, which is added when it is new.  name must live as long as the table. */
 MUST_USE enum err names_add(struct names *t, struct slice name, uint32_t *ret);
 uint32_t names_find(const struct names *t, struct slice name);      /* 0: not there */
-struct slice names_at(const struct names *t, uint32_t number);      /* 1 .. t->n */
 void names_free(struct names *t);
 
 #endif

@@ -179,8 +179,6 @@ bool probe_match(const struct probe *p, struct work *w, struct slice subject,
 void work_scan(struct work *w, const struct decoded *d);
 const struct tm *work_local_time(struct work *w, uint64_t received_us);
 
-struct slice subject_of(const struct decoded *d, uint8_t subject);      /* p NULL: not set */
-bool list_holds(const struct list_cond *c, struct work *w, const struct decoded *d);
 
 compiled_rule *compiled_find(struct slice name);        /* NULL: no such function */
 decoder_plugin *plugin_find(struct slice name);

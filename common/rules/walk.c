@@ -8,7 +8,7 @@ struct walk {
     uint32_t tries;
 };
 
-struct slice subject_of(const struct decoded *d, uint8_t subject)
+static struct slice subject_of(const struct decoded *d, uint8_t subject)
 {
     const struct slice *dst = &d->field[FIELD_DSTUSER], *src = &d->field[FIELD_SRCUSER];
 
@@ -63,7 +63,7 @@ static bool cond_holds(const struct cond *c, struct work *w, const struct decode
 }
 
 /* A field that is not there is in no list and out of none. */
-bool list_holds(const struct list_cond *c, struct work *w, const struct decoded *d)
+static bool list_holds(const struct list_cond *c, struct work *w, const struct decoded *d)
 {
     struct slice key = subject_of(d, c->subject), value = { 0 };
 

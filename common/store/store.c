@@ -201,13 +201,6 @@ enum err store_delete_below(struct store *s, size_t table, struct slice end, uin
     return rc == MDB_NOTFOUND ? ERR_OK : err_of(rc);
 }
 
-enum err store_clear(struct store *s, size_t table)
-{
-    enum err e = for_writing(s);
-
-    return e == ERR_OK ? err_of(mdb_drop(s->write, s->dbi[table], 0)) : e;
-}
-
 enum err store_get(struct store *s, size_t table, struct slice key, struct slice *ret)
 {
     MDB_txn *txn = NULL;

@@ -40,7 +40,6 @@ MUST_USE enum err store_append(struct store *s, size_t table, struct slice key, 
 MUST_USE enum err store_delete(struct store *s, size_t table, struct slice key);
 /* Delete every key below `end`; *n says how many. */
 MUST_USE enum err store_delete_below(struct store *s, size_t table, struct slice end, uint64_t *n);
-MUST_USE enum err store_clear(struct store *s, size_t table);
 
 /* ERR_ABSENT: no such key; *ret is then untouched. */
 MUST_USE enum err store_get(struct store *s, size_t table, struct slice key, struct slice *ret);

@@ -358,11 +358,6 @@ const struct xml_node *xml_root(const struct xml *x)
     return &x->root;
 }
 
-const char *xml_file(const struct xml *x)
-{
-    return x->file;
-}
-
 bool xml_attr(const struct xml_node *n, const char *name, struct slice *ret)
 {
     for (size_t i = 0; i < n->n_attr; i++)

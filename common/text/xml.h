@@ -62,7 +62,6 @@ void xml_free(struct xml *x);                           /* NULL is fine */
 
 /* A nameless node above the file's root elements: they are its children. */
 const struct xml_node *xml_root(const struct xml *x);
-const char *xml_file(const struct xml *x);              /* as given */
 
 /* The value of n's attribute; false when it has none of that name. */
 bool xml_attr(const struct xml_node *n, const char *name, struct slice *ret);

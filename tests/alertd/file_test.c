@@ -1,5 +1,6 @@
 /* A log file holds every record once: after crashes, full disks, and what people do to files. */
 #include "tests/alertd/alerts_fixture.h"
+#include "tests/alertd/narrow_disk.h"
 
 #include <errno.h>
 #include <zlib.h>
@@ -8,23 +9,6 @@
 #include "alertd/sinks/file.h"
 
 #define DAY 20261123
-
-/* A disk with room for so many bytes; negative: no limit.  The writer has no other argument. */
-static ssize_t room = -1;
-
-static ssize_t narrow_write(int fd, const void *p, size_t n)
-{
-    if (room == 0) {
-        errno = ENOSPC;
-        return -1;
-    }
-    if (room > 0 && (ssize_t)n > room)
-        n = (size_t)room;
-    ssize_t done = write(fd, p, n);
-    if (room > 0 && done > 0)
-        room -= done;
-    return done;
-}
 
 static struct file *open_at(const char *dir, const struct file_state *state)
 {

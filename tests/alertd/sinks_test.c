@@ -1,25 +1,10 @@
 /* From the journal into the files: every alert once, in its day's file, whatever happens. */
 #include "tests/alertd/alerts_fixture.h"
+#include "tests/alertd/narrow_disk.h"
 
 #include <errno.h>
 
 #include "alertd/sinks/sinks.h"
-
-static ssize_t room = -1;               /* see file_test.c */
-
-static ssize_t narrow_write(int fd, const void *p, size_t n)
-{
-    if (room == 0) {
-        errno = ENOSPC;
-        return -1;
-    }
-    if (room > 0 && (ssize_t)n > room)
-        n = (size_t)room;
-    ssize_t done = write(fd, p, n);
-    if (room > 0 && done > 0)
-        room -= done;
-    return done;
-}
 
 struct desk { char *dir; struct journal *journal; struct sinks *sinks; uint64_t next, now_ms; };
 

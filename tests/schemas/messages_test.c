@@ -89,6 +89,50 @@ static void every_message_survives_the_wire(void **state)
     }
 }
 
+static char *printed(void (*print)(FILE *out))
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *f = open_memstream(&text, &n);
+
+    print(f);
+    (void)fclose(f);
+    return text;
+}
+
+static void print_ack(FILE *out)
+{
+    record_json(&ack_schema, &(struct ack){ .stream = 7, .credit = 9 }, out);
+}
+
+static void print_raw(FILE *out)
+{
+    record_json(&raw_schema, &(struct raw){ .kind = 1, .log = SLICE("a\"\n") }, out);
+}
+
+static void print_ack_doc(FILE *out)
+{
+    record_doc(&ack_schema, out);
+}
+
+static void tables_print_themselves(void **state)
+{
+    (void)state;
+    static const struct { void (*print)(FILE *out); const char *want; } rows[] = {
+        { print_ack, "{\"stream\":7,\"credit\":9}" },
+        { print_raw, "{\"kind\":1,\"log\":\"a\\\"\\n\"}" },
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char *text = printed(rows[i].print);
+        assert_string_equal(text, rows[i].want);
+        free(text);
+    }
+    char *doc = printed(print_ack_doc);
+    assert_non_null(strstr(doc, "| 0 | type | unsigned | always 4 |\n"));
+    assert_non_null(strstr(doc, "\n| 2 | upto | unsigned | highest sequence number that is durable |\n"));
+    free(doc);
+}
+
 static void strangers_frames_are_refused(void **state)
 {
     (void)state;
@@ -127,6 +171,7 @@ int main(void)
         cmocka_unit_test(rows_are_in_the_order_of_their_keys),
         cmocka_unit_test(types_are_one_each),
         cmocka_unit_test(every_message_survives_the_wire),
+        cmocka_unit_test(tables_print_themselves),
         cmocka_unit_test(strangers_frames_are_refused),
         cmocka_unit_test(old_and_new_senders_are_understood),
     };
